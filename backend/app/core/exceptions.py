@@ -1,0 +1,50 @@
+"""Every error the platform raises on purpose, in one tree.
+
+TradingError
+├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
+├── DataError                 a bar or a file is impossible   quarantined and named; the rest goes on
+│   └── DataNotFoundError     nothing stored for what was asked
+├── StrategyError             a user's strategy is wrong or raised
+│   └── LookAheadError        a strategy asked for what had not happened
+├── OrderStateError           a transition the order table forbids
+└── StageFailedError          a worker thread died; the session ends in a known state
+"""
+
+
+class TradingError(Exception):
+    """Base of the tree; its message names the field or file, the value and the remedy."""
+
+
+class ConfigurationError(TradingError):
+    """The user's configuration or arguments are wrong; nothing was started.
+
+    `problems` holds one sentence per mistake, each beginning with the path of its field.
+    """
+
+    def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.problems = problems
+
+
+class DataError(TradingError):
+    """A bar or a file cannot be true; it is set aside and named, the rest is used."""
+
+
+class DataNotFoundError(DataError):
+    """Nothing is stored for what was asked."""
+
+
+class StrategyError(TradingError):
+    """A strategy is declared wrongly, or raised while it ran."""
+
+
+class LookAheadError(StrategyError):
+    """A strategy asked for data later than its own present."""
+
+
+class OrderStateError(TradingError):
+    """An order was asked to make a transition that `TRANSITIONS` does not list."""
+
+
+class StageFailedError(TradingError):
+    """A worker thread died; carries the thread's name and its traceback."""
