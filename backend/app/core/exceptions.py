@@ -2,7 +2,7 @@
 
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
-├── DataError                 a bar or a file is impossible   quarantined and named; the rest goes on
+├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   └── DataNotFoundError     nothing stored for what was asked
 ├── StrategyError             a user's strategy is wrong or raised
 │   └── LookAheadError        a strategy asked for what had not happened

@@ -43,7 +43,8 @@ class Interval:
             if (count, unit) == (1, "w"):
                 return cls(days=7)
         raise ConfigurationError(
-            f"interval {text!r} is not known; use minutes or hours up to a day (1m, 5m, 90m, 4h), 1d or 1w"
+            f"interval {text!r} is not known; "
+            "use minutes or hours up to a day (1m, 5m, 90m, 4h), 1d or 1w"
         )
 
     @property

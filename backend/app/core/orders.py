@@ -1,6 +1,9 @@
-"""The states of an order, as a table that the simulated and every real broker obey."""
+"""Orders, their states as a table that every broker obeys, and what each change leaves behind."""
 
-from app.core.enums import OrderStatus
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.exceptions import OrderStateError
 
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
@@ -29,3 +32,42 @@ def require_transition(before: OrderStatus, after: OrderStatus) -> None:
         raise OrderStateError(
             f"an order that is {before} cannot become {after}; it may become {allowed}"
         )
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """An order of one strategy in one symbol, and what became of it.
+
+    `quantity` is signed: buys positive, sells negative, in units of the base. Prices are in
+    the quote currency, 0.0 where the type has none. Times are UTC nanoseconds; `filled_ns`
+    is 0 until the order fills. `strategy` and `symbol` are positions in the run's lists.
+    """
+
+    id: int
+    strategy: int
+    symbol: int
+    quantity: float
+    type: OrderType
+    time_in_force: TimeInForce
+    limit_price: float
+    stop_price: float
+    submitted_ns: int
+    tag: str = ""
+    status: OrderStatus = OrderStatus.PENDING_NEW
+    filled_ns: int = 0
+    fill_price: float = 0.0
+    reason: str = ""
+
+    @property
+    def side(self) -> Side:
+        """Buy or sell."""
+        return Side.BUY if self.quantity > 0 else Side.SELL
+
+
+class OrderEvent(NamedTuple):
+    """One transition of one order: when (UTC nanoseconds), into which state, and why."""
+
+    order_id: int
+    time_ns: int
+    status: OrderStatus
+    cause: str

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class BarColumns:
     def __len__(self) -> int:
         return len(self.start_ns)
 
-    def __iter__(self) -> Iterator[Int64s | Floats]:
+    def __iter__(self) -> Iterator[Any]:
         yield self.start_ns
         yield self.end_ns
         yield self.open

@@ -1,5 +1,7 @@
 """A growing series of bars: appended in place by one writer, read through views by many."""
 
+from typing import Any
+
 import numpy as np
 
 from app.core.data_structures.columns import BarColumns
@@ -60,7 +62,7 @@ class BarSeries:
     def view(self, first: int = 0, last: int | None = None) -> BarColumns:
         """Rows ``first`` to ``last`` (exclusive; default all) as read-only arrays, not copied."""
         stop = self._length if last is None else min(last, self._length)
-        columns = []
+        columns: list[Any] = []
         for array in self._arrays:
             column = array[first:stop]
             column.flags.writeable = False

@@ -70,7 +70,7 @@ class Quote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
-    """One trade at one instant (UTC nanoseconds), with the quote around it where the venue gives it."""
+    """One trade at one instant (UTC nanoseconds), with the quote around it where known."""
 
     symbol: str
     exchange: str

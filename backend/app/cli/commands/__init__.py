@@ -1,0 +1,1 @@
+"""One module per namespace; each holds a Typer application called `app`."""

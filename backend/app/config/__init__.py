@@ -1,0 +1,1 @@
+"""Where the platform keeps things, from the environment or ``.env``; read only at the top."""

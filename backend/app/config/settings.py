@@ -1,0 +1,45 @@
+"""Places and addresses, from environment variables, `.env`, or these defaults."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+HOME = Path(__file__).resolve().parents[2]
+"""The backend folder: relative paths in settings are relative to it."""
+
+
+class Settings(BaseSettings):
+    """What differs between installations; nothing about a session is in here."""
+
+    model_config = SettingsConfigDict(env_file=HOME / ".env", extra="ignore")
+
+    data_dir: Path = Field(Path("data"), description="Bars, database, run folders and logs.")
+    validation_dir: Path = Field(Path("validation"), description="Per-bar CSV of each session.")
+    session_configs_dir: Path = Field(Path("session_configs"), description="Session configs.")
+    database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
+    log_level: str = Field("INFO", description="Least severe level written to the log.")
+
+    def model_post_init(self, _context: object) -> None:
+        """Make every path absolute and fill in the default database."""
+        self.data_dir = HOME / self.data_dir
+        self.validation_dir = HOME / self.validation_dir
+        self.session_configs_dir = HOME / self.session_configs_dir
+        self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'trading_app.db'}"
+
+    @property
+    def bars_dir(self) -> Path:
+        """Root of the Parquet store of minute bars."""
+        return self.data_dir / "bars"
+
+    @property
+    def runs_dir(self) -> Path:
+        """One folder per run lies in here."""
+        return self.data_dir / "runs"
+
+
+@cache
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,51 @@
+"""What a run leaves behind for everyone who reads it: fills, orders, events, the bars traded on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from app.core.data_structures import BarColumns
+from app.core.orders import Order, OrderEvent
+from app.core.sessions import SessionGrid
+from app.core.types import Floats, Int64s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FillColumns:
+    """Executions in the order they happened, as columns of equal length.
+
+    ``strategy`` and ``symbol`` are positions in the run's lists. ``quantity`` is signed
+    (buys positive). ``price`` is what was paid, slippage included; ``slippage`` is its cost
+    in the quote currency against the price before it, ``commission`` the fee, both zero or
+    more.
+    """
+
+    time_ns: Int64s
+    order_id: Int64s
+    strategy: Int64s
+    symbol: Int64s
+    quantity: Floats
+    price: Floats
+    commission: Floats
+    slippage: Floats
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunLog:
+    """Everything that happened in one run, by itself enough to compute every figure.
+
+    ``bars`` holds, per symbol, the minute bars of the traded sessions, without warm-up;
+    ``sessions`` the sessions they lie in.
+    """
+
+    starting_cash: float
+    final_cash: float
+    symbols: tuple[str, ...]
+    strategies: tuple[str, ...]
+    bars: Mapping[str, BarColumns]
+    sessions: SessionGrid
+    fills: FillColumns
+    orders: Sequence[Order]
+    events: Sequence[OrderEvent]
