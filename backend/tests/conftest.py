@@ -1,0 +1,17 @@
+"""Fixtures every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real market data: MISMARTERA_TEST_DATA, else ``shared/data`` beside the clone."""
+    folder = Path(os.environ.get("MISMARTERA_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.fail(f"no test data in {folder}; name its folder with MISMARTERA_TEST_DATA")
+    return folder
