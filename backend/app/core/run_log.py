@@ -16,10 +16,12 @@ class FillColumns:
     ``strategy`` and ``symbol`` are positions in the run's lists. ``quantity`` is signed
     (buys positive). ``price`` is what was paid, slippage included; ``slippage`` is its cost
     in the quote currency against the price before it, ``commission`` the fee, both zero or
-    more.
+    more. ``bar_end_ns`` is the end of the minute bar the fill was executed in: the moment
+    from which cash and position show it.
     """
 
     time_ns: Int64s
+    bar_end_ns: Int64s
     order_id: Int64s
     strategy: Int64s
     symbol: Int64s
