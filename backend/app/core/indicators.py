@@ -1,4 +1,4 @@
-"""Indicators as values: what a strategy or a config asks for, and what answers it batch by batch."""
+"""Indicators as values: what a strategy or config asks for, and what answers it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ParameterValue: TypeAlias = float | int | str
 """What an indicator's parameter may be."""
 
 CustomIndicator: TypeAlias = Callable[..., Any]
-"""A class whose instances have ``update(bar)``, or a function of columns: see docs/indicators.md."""
+"""A class whose instances have ``update(bar)``, or a function of columns."""
 
 
 @dataclass(frozen=True, slots=True)
