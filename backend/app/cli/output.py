@@ -1,0 +1,68 @@
+"""How commands print: one Rich console, and JSON that any of our values fits into."""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from math import isfinite
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from rich.console import Console
+
+console = Console()
+"""Standard output of every command; it follows redirection and the terminal's width."""
+
+
+def print_json(value: object) -> None:
+    """Write `value` to standard output as one indented JSON document."""
+    sys.stdout.write(json.dumps(to_json(value), indent=2, ensure_ascii=False) + "\n")
+
+
+def to_json(value: object) -> Any:
+    """`value` in types JSON has.
+
+    Dataclasses and mappings become objects, sequences, sets and arrays lists; dates, times
+    and instants ISO 8601 text; durations seconds; Decimal, UUID and paths text; enums their
+    value. NaN and infinity become null.
+
+    Raises:
+        TypeError: for a type that has no such form.
+    """
+    if isinstance(value, Enum):
+        return to_json(value.value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | np.floating):
+        return float(value) if isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {_key(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [to_json(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> Any:
+    if isinstance(value, np.datetime64):
+        return np.datetime_as_string(value)
+    if isinstance(value, np.generic):
+        return to_json(value.item())
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, Decimal | UUID | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
+
+
+def _key(key: object) -> str:
+    plain = to_json(key)
+    return plain if isinstance(plain, str) else json.dumps(plain)
