@@ -36,20 +36,24 @@ def to_json(value: object) -> Any:
     """
     if isinstance(value, Enum):
         return to_json(value.value)
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float | np.floating):
-        return float(value) if isfinite(value) else None
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {_key(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, bytes):
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [to_json(item) for item in value]
     return _scalar(value)
 
 
 def _scalar(value: object) -> Any:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float | np.floating):
+        return float(value) if isfinite(value) else None
+    return _text(value)
+
+
+def _text(value: object) -> Any:
     if isinstance(value, np.datetime64):
         return np.datetime_as_string(value)
     if isinstance(value, np.generic):
