@@ -1,33 +1,29 @@
 """A growing series of bars: appended in place by one writer, read through views by many."""
 
-from typing import Any
-
 import numpy as np
 
 from app.core.data_structures.columns import BarColumns
+from app.core.data_structures.growing import GrowingColumns
 from app.core.data_structures.values import Bar
 from app.core.exceptions import DataError
 
 _DTYPES = (np.int64, np.int64, np.float64, np.float64, np.float64, np.float64, np.float64)
-_FIRST_CAPACITY = 512
 
 
 class BarSeries:
     """Bars of one symbol and interval in contiguous arrays with room to grow.
 
-    One thread appends; any thread may read. A view shows the rows that were there when it
-    was taken and never changes afterwards: growth writes behind every view handed out, and
-    when the arrays are full the rows move to larger ones while old views keep the old ones.
+    One thread appends; any thread may read. A view never changes after it was taken.
     """
 
-    __slots__ = ("_arrays", "_length")
+    __slots__ = ("_columns", "_last_start_ns")
 
-    def __init__(self, capacity: int = _FIRST_CAPACITY) -> None:
-        self._arrays = tuple(np.empty(max(capacity, 1), dtype) for dtype in _DTYPES)
-        self._length = 0
+    def __init__(self) -> None:
+        self._columns = GrowingColumns(_DTYPES)
+        self._last_start_ns = -1
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._columns)
 
     def append(self, bar: Bar) -> None:
         """Add one bar.
@@ -35,61 +31,35 @@ class BarSeries:
         Raises:
             DataError: if it does not start after the last one.
         """
-        self._reserve(1)
         self._require_after_last(bar.start_ns)
-        row = self._length
         values = (bar.start_ns, bar.end_ns, bar.open, bar.high, bar.low, bar.close, bar.volume)
-        for array, value in zip(self._arrays, values, strict=True):
-            array[row] = value
-        self._length = row + 1
+        self._columns.append(values)
+        self._last_start_ns = bar.start_ns
 
     def extend(self, bars: BarColumns) -> None:
-        """Add a batch of bars, which must be sorted and start after the last one here.
+        """Add a batch of bars, sorted by time; a large first batch is not copied.
 
         Raises:
             DataError: if the first does not start after the last one here.
         """
-        count = len(bars)
-        if not count:
+        if not len(bars):
             return
         self._require_after_last(int(bars.start_ns[0]))
-        self._reserve(count)
-        first, last = self._length, self._length + count
-        for array, column in zip(self._arrays, bars, strict=True):
-            array[first:last] = column
-        self._length = last
+        self._columns.extend(bars, len(bars))
+        self._last_start_ns = int(bars.start_ns[-1])
 
     def view(self, first: int = 0, last: int | None = None) -> BarColumns:
         """Rows ``first`` to ``last`` (exclusive; default all) as read-only arrays, not copied."""
-        stop = self._length if last is None else min(last, self._length)
-        columns: list[Any] = []
-        for array in self._arrays:
-            column = array[first:stop]
-            column.flags.writeable = False
-            columns.append(column)
-        return BarColumns(*columns)
+        return BarColumns(*self._columns.view(first, last))
 
     def clear(self) -> None:
         """Forget every row; views handed out before keep theirs."""
-        self._arrays = tuple(np.empty(_FIRST_CAPACITY, dtype) for dtype in _DTYPES)
-        self._length = 0
+        self._columns.clear()
+        self._last_start_ns = -1
 
     def _require_after_last(self, start_ns: int) -> None:
-        if self._length and start_ns <= self._arrays[0][self._length - 1]:
+        if start_ns <= self._last_start_ns:
             raise DataError(
                 f"a bar starting at {start_ns} cannot follow one starting at "
-                f"{int(self._arrays[0][self._length - 1])}: bars are appended in time order"
+                f"{self._last_start_ns}: bars are appended in time order"
             )
-
-    def _reserve(self, count: int) -> None:
-        needed = self._length + count
-        capacity = len(self._arrays[0])
-        if needed <= capacity:
-            return
-        size = max(needed, 2 * capacity)
-        grown = []
-        for array in self._arrays:
-            larger = np.empty(size, array.dtype)
-            larger[: self._length] = array[: self._length]
-            grown.append(larger)
-        self._arrays = tuple(grown)

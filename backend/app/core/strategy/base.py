@@ -1,0 +1,240 @@
+"""The strategy API: the one class a user writes, the same in backtest, paper and live."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from app.core.enums import OrderType, TimeInForce
+from app.core.exceptions import ConfigurationError, StrategyError
+from app.core.orders import Order
+from app.core.strategy.account import Account, Position
+from app.core.strategy.conditions import Condition
+from app.core.strategy.declarations import Bars, Indicator
+from app.core.strategy.parameters import BarInterval, Parameter, resolve
+from app.core.strategy.views import BarCursor, Clock, Slice
+
+_INFINITY = float("inf")
+
+
+class OrderDesk(Protocol):
+    """Where a strategy's orders go; the platform provides it."""
+
+    def submit(
+        self,
+        symbol: str,
+        quantity: float,
+        type: OrderType,  # noqa: A002  # the field's word
+        time_in_force: TimeInForce,
+        limit_price: float,
+        stop_price: float,
+        tag: str,
+    ) -> Order:
+        """Send an order of `quantity` (signed) units and return it, working or rejected."""
+
+    def cancel(self, order: Order) -> None:
+        """Cancel a working order; an order in a final state is left as it is."""
+
+    def working(self) -> Sequence[Order]:
+        """The strategy's orders that are neither filled nor ended, oldest first."""
+
+
+class Strategy:
+    """Base of every strategy.
+
+    Write parameters and indicators in the class body and what to do in `on_bar` (one object
+    per symbol) or `on_slice` (one object over all symbols)::
+
+        class Cross(Strategy):
+            fast = Int(10, low=2)
+            slow = Int(30, low=3)
+            fast_sma = Indicator("SMA", timeperiod=fast)
+            slow_sma = Indicator("SMA", timeperiod=slow)
+
+            def on_bar(self, bar):
+                if self.fast_sma.value > self.slow_sma.value and not self.position:
+                    self.buy(100)
+
+    The platform sets, before `on_start`: `symbol` (or for a cross-sectional strategy
+    `symbols`), `position`, `positions`, `account`. Orders of a bar can trade from the next bar on.
+    """
+
+    interval = BarInterval("1m", help="Bars on which the strategy decides.")
+    wake: ClassVar[Condition | None] = None
+    """A condition: `on_bar` is then called only on bars where it holds."""
+
+    symbol: str
+    symbols: tuple[str, ...]
+    position: Position
+    positions: Mapping[str, Position]
+    account: Account
+    _desk: OrderDesk
+    _clock: Clock
+
+    def __init__(self, **parameters: Any) -> None:
+        values = resolve(self.declared_parameters(), parameters)
+        self.__dict__.update(values)
+        self.parameters = values
+        self.check()
+
+    # ── what a strategy may override ─────────────────────────────────────────
+
+    def check(self) -> None:
+        """Refuse parameters that do not go together, by raising `ConfigurationError`."""
+
+    def on_start(self) -> None:
+        """Called once, before the first bar."""
+
+    def on_bar(self, bar: BarCursor) -> None:
+        """Called when a bar of the strategy's interval has closed."""
+
+    def on_slice(self, bars: Slice) -> None:
+        """Called once per instant at which bars of any of the symbols have closed."""
+
+    def on_order(self, order: Order) -> None:
+        """Called when an order was filled, refused by the exchange, or has expired."""
+
+    def on_session_end(self) -> None:
+        """Called after a session's last bar; orders sent here work in the next session."""
+
+    # ── what a strategy may ask and do ───────────────────────────────────────
+
+    @property
+    def now(self) -> datetime:
+        """The present in the market's time zone."""
+        return self._clock.now
+
+    @property
+    def now_ns(self) -> int:
+        """The present in UTC nanoseconds."""
+        return self._clock.now_ns
+
+    @property
+    def orders(self) -> Sequence[Order]:
+        """Working orders of this strategy, oldest first."""
+        return self._desk.working()
+
+    def buy(
+        self,
+        quantity: float,
+        *,
+        symbol: str | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+        time_in_force: TimeInForce | str = TimeInForce.DAY,
+        tag: str = "",
+    ) -> Order:
+        """Buy `quantity` units: at market, or with a `limit` or a `stop` price.
+
+        Returns the order, whose `status` is ``new`` (working) or ``rejected`` with a `reason`.
+
+        Raises:
+            StrategyError: for a quantity or price that is not a finite number above zero.
+        """
+        return self._order(quantity, symbol, limit, stop, time_in_force, tag)
+
+    def sell(
+        self,
+        quantity: float,
+        *,
+        symbol: str | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+        time_in_force: TimeInForce | str = TimeInForce.DAY,
+        tag: str = "",
+    ) -> Order:
+        """Sell `quantity` units, short where more than is held; as `buy` otherwise."""
+        if not 0.0 < quantity < _INFINITY:
+            raise _bad_number("quantity", quantity)
+        return self._order(quantity, symbol, limit, stop, time_in_force, tag, -1.0)
+
+    def close(self, *, symbol: str | None = None, tag: str = "") -> Order | None:
+        """Close the position at market; None if there is none."""
+        held = self.positions[symbol].quantity if symbol else self.position.quantity
+        if not held:
+            return None
+        return self._order(abs(held), symbol, None, None, TimeInForce.DAY, tag, -held / abs(held))
+
+    def cancel(self, order: Order) -> None:
+        """Cancel a working order; an order in a final state is left as it is."""
+        self._desk.cancel(order)
+
+    def _order(
+        self,
+        quantity: float,
+        symbol: str | None,
+        limit: float | None,
+        stop: float | None,
+        time_in_force: TimeInForce | str,
+        tag: str,
+        sign: float = 1.0,
+    ) -> Order:
+        if not 0.0 < quantity < _INFINITY:
+            raise _bad_number("quantity", quantity)
+        order_type = OrderType.MARKET
+        if limit is not None or stop is not None:
+            order_type = _priced_type(limit, stop)
+        return self._desk.submit(
+            symbol or self.symbol,
+            sign * quantity,
+            order_type,
+            TimeInForce(time_in_force),
+            limit or 0.0,
+            stop or 0.0,
+            tag,
+        )
+
+    # ── what the platform asks of the class ──────────────────────────────────
+
+    @classmethod
+    def declared_parameters(cls) -> dict[str, Parameter[Any]]:
+        """Parameters by name, those of base classes first."""
+        return _declared(cls, Parameter)
+
+    @classmethod
+    def declared_indicators(cls) -> dict[str, Indicator]:
+        """Indicators by attribute name."""
+        return _declared(cls, Indicator)
+
+    @classmethod
+    def declared_bars(cls) -> dict[str, Bars]:
+        """Further series of bars by attribute name."""
+        return _declared(cls, Bars)
+
+    @classmethod
+    def is_cross_sectional(cls) -> bool:
+        """Whether the strategy decides over all symbols at once, in `on_slice`.
+
+        Raises:
+            ConfigurationError: if it overrides both `on_bar` and `on_slice`, or neither.
+        """
+        by_slice = cls.on_slice is not Strategy.on_slice
+        if by_slice == (cls.on_bar is not Strategy.on_bar):
+            raise ConfigurationError(
+                f"strategy {cls.__name__} must override exactly one of on_bar (one object per "
+                "symbol) and on_slice (one object over all symbols)"
+            )
+        return by_slice
+
+
+def _declared(cls: type, kind: Any) -> dict[str, Any]:
+    found = {}
+    for base in reversed(cls.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, kind):
+                found[name] = value
+            else:
+                found.pop(name, None)
+    return found
+
+
+def _priced_type(limit: float | None, stop: float | None) -> OrderType:
+    if limit is not None and stop is not None:
+        raise StrategyError("an order has either a limit or a stop price, not both")
+    name, price = ("limit", limit) if limit is not None else ("stop", stop)
+    if price is None or not 0.0 < price < _INFINITY:
+        raise _bad_number(name, price)
+    return OrderType(name)
+
+
+def _bad_number(name: str, value: object) -> StrategyError:
+    return StrategyError(f"{name} is {value!r}; give a finite number above zero")
