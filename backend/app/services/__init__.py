@@ -1,0 +1,1 @@
+"""Stateless functions and small state objects: everything that decides, and no thread or socket."""

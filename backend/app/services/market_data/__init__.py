@@ -1,0 +1,1 @@
+"""Minute bars from the outside world to the engine: stored, imported, aggregated, judged."""
