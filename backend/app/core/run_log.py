@@ -1,12 +1,13 @@
 """What a run leaves behind for everyone who reads it: fills, orders, events, the bars traded on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Self
 
 from app.core.data_structures import BarColumns
 from app.core.orders import Order, OrderEvent
 from app.core.sessions import SessionGrid
-from app.core.types import Floats, Int64s
+from app.core.types import Bools, Floats, Int64s
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,10 @@ class FillColumns:
 
     def __len__(self) -> int:
         return len(self.time_ns)
+
+    def take(self, rows: Int64s | Bools) -> Self:
+        """The given fills, copied."""
+        return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,0 +1,232 @@
+"""What every figure means: its name, unit, definition and where the formula comes from."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["%", "money", "count", "days", "ratio", "bars"]
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """One figure: the key it is stored under, the name users know, and how it is computed.
+
+    `unit` is ``%`` (5.0 means five percent), ``money`` (quote currency), ``count``, ``days``
+    (calendar days), ``bars`` (minute bars of the symbol) or ``ratio``.
+    """
+
+    key: str
+    label: str
+    unit: Unit
+    definition: str
+    source: str = "arithmetic"
+
+
+_EMPYRICAL = "empyrical"
+_VAN_THARP = "Van K. Tharp, Definitive Guide to Position Sizing (2008)"
+
+METRICS: tuple[MetricDefinition, ...] = (
+    MetricDefinition(
+        "final_equity",
+        "Final Equity",
+        "money",
+        "Cash plus positions at their last closes, at the end of the run.",
+    ),
+    MetricDefinition(
+        "net_profit",
+        "Net Profit",
+        "money",
+        "Final equity less starting cash: the sum of the net P&L of all trades, open ones too.",
+    ),
+    MetricDefinition(
+        "return_pct",
+        "Return",
+        "%",
+        "Final equity over starting cash, less one.",
+        f"{_EMPYRICAL}.cum_returns_final",
+    ),
+    MetricDefinition(
+        "benchmark_return_pct",
+        "Buy & Hold Return",
+        "%",
+        "Return of starting cash spread evenly over all symbols, each bought at the open of its "
+        "first bar and held to its last close, in fractions and free of costs.",
+    ),
+    MetricDefinition(
+        "cagr_pct",
+        "CAGR",
+        "%",
+        "Compound annual growth rate: (final equity / starting cash) ^ (P / sessions) - 1, where P "
+        "is the number of sessions in a year: 252, or 365 for a market that never closes.",
+        f"{_EMPYRICAL}.cagr (annual_return)",
+    ),
+    MetricDefinition(
+        "volatility_pct",
+        "Volatility (ann.)",
+        "%",
+        "Sample standard deviation (n - 1) of the session returns, times the square root of P. A "
+        "session return is equity at the session's close over that at the close before, less one.",
+        f"{_EMPYRICAL}.annual_volatility",
+    ),
+    MetricDefinition(
+        "sharpe",
+        "Sharpe Ratio",
+        "ratio",
+        "Mean session return over its sample standard deviation, times the square root of P; "
+        "risk-free rate zero.",
+        f"{_EMPYRICAL}.sharpe_ratio; W. F. Sharpe, The Sharpe Ratio (1994)",
+    ),
+    MetricDefinition(
+        "sortino",
+        "Sortino Ratio",
+        "ratio",
+        "Mean session return over the root mean square of the negative ones (positive ones count "
+        "as zero), times the square root of P; required return zero.",
+        f"{_EMPYRICAL}.sortino_ratio; F. A. Sortino, L. N. Price (1994)",
+    ),
+    MetricDefinition(
+        "calmar",
+        "Calmar Ratio",
+        "ratio",
+        "CAGR over the size of the maximum drawdown. The drawdown is the one seen minute by "
+        "minute, so this is never better than the usual figure from session closes.",
+        f"{_EMPYRICAL}.calmar_ratio; T. W. Young (1991)",
+    ),
+    MetricDefinition(
+        "max_drawdown_pct",
+        "Max. Drawdown",
+        "%",
+        "The deepest fall of equity below its highest value so far (starting cash included), in "
+        "percent of that value, seen at the end of every minute bar. Zero or negative.",
+        f"{_EMPYRICAL}.max_drawdown",
+    ),
+    MetricDefinition(
+        "max_drawdown_days",
+        "Max. Drawdown Length",
+        "days",
+        "Calendar days from the peak before the maximum drawdown until equity is back at it, or "
+        "to the end of the run if it never is.",
+    ),
+    MetricDefinition(
+        "max_drawdown_sessions",
+        "Max. Drawdown Sessions",
+        "count",
+        "Session closes that lie within that time, from after the peak to the recovery.",
+    ),
+    MetricDefinition(
+        "longest_drawdown_days",
+        "Longest Drawdown",
+        "days",
+        "Calendar days of the longest time equity stayed below a peak it had reached.",
+    ),
+    MetricDefinition(
+        "exposure_pct",
+        "Exposure Time",
+        "%",
+        "Share of all minute bars at whose end a position was held.",
+    ),
+    MetricDefinition(
+        "trades",
+        "# Trades",
+        "count",
+        "Round trips completed. Open ones are counted apart and stay out of every trade figure.",
+    ),
+    MetricDefinition(
+        "open_trades",
+        "# Open Trades",
+        "count",
+        "Round trips still open at the end, marked at the last close.",
+    ),
+    MetricDefinition(
+        "win_rate_pct",
+        "Win Rate",
+        "%",
+        "Share of completed trades whose net P&L is above zero.",
+    ),
+    MetricDefinition(
+        "profit_factor",
+        "Profit Factor",
+        "ratio",
+        "Sum of the net P&L of winning trades over the size of the sum of losing ones. Undefined "
+        "without a losing trade.",
+    ),
+    MetricDefinition(
+        "expectancy",
+        "Expectancy",
+        "money",
+        "Win rate times the average win, less loss rate times the average loss: the mean net P&L "
+        "of a completed trade.",
+        _VAN_THARP,
+    ),
+    MetricDefinition(
+        "sqn",
+        "SQN",
+        "ratio",
+        "System quality number: square root of the number of completed trades, times the mean of "
+        "their net P&L over its sample standard deviation. The count is not capped at 100.",
+        _VAN_THARP,
+    ),
+    MetricDefinition(
+        "average_trade_pct",
+        "Avg. Trade",
+        "%",
+        "Mean return of completed trades: net P&L over the entry value.",
+    ),
+    MetricDefinition("best_trade_pct", "Best Trade", "%", "Highest return of a completed trade."),
+    MetricDefinition("worst_trade_pct", "Worst Trade", "%", "Lowest return of a completed trade."),
+    MetricDefinition("average_win", "Avg. Win", "money", "Mean net P&L of the winning trades."),
+    MetricDefinition(
+        "average_loss",
+        "Avg. Loss",
+        "money",
+        "Mean net P&L of the losing trades (below zero). A trade of exactly zero is neither.",
+    ),
+    MetricDefinition(
+        "average_bars_held",
+        "Avg. Bars Held",
+        "bars",
+        "Mean number of minute bars from a completed trade's entry bar to its exit bar.",
+    ),
+    MetricDefinition(
+        "long_trades", "# Long Trades", "count", "Completed trades that bought first."
+    ),
+    MetricDefinition(
+        "short_trades", "# Short Trades", "count", "Completed trades that sold first."
+    ),
+    MetricDefinition(
+        "long_profit", "Long Net P&L", "money", "Net P&L of the completed long trades."
+    ),
+    MetricDefinition(
+        "short_profit", "Short Net P&L", "money", "Net P&L of the completed short trades."
+    ),
+    MetricDefinition(
+        "fills", "# Fills", "count", "Executions, each side of a trade counted by itself."
+    ),
+    MetricDefinition(
+        "turnover",
+        "Turnover",
+        "ratio",
+        "Value of all fills over the account's mean equity: 2.0 means the account was bought and "
+        "sold once. Over the whole run, not annualised.",
+    ),
+    MetricDefinition(
+        "commission", "Commission", "money", "Fees of all fills; inside every net figure."
+    ),
+    MetricDefinition(
+        "slippage",
+        "Slippage",
+        "money",
+        "What the fills cost against the prices before slippage. Already inside fill prices, so "
+        "inside every figure.",
+    ),
+)
+"""Every figure, in the order it is shown."""
+
+BY_KEY = {metric.key: metric for metric in METRICS}
+
+_RETURN_KEYS = (
+    *("final_equity", "net_profit", "return_pct", "cagr_pct", "volatility_pct", "sharpe"),
+    *("sortino", "calmar", "max_drawdown_pct", "max_drawdown_days", "max_drawdown_sessions"),
+    "longest_drawdown_days",
+)
+RETURN_METRICS = tuple(BY_KEY[key] for key in _RETURN_KEYS)
+"""The figures that follow from an equity curve alone: also given for the benchmark."""

@@ -1,0 +1,156 @@
+"""The equity curve of an account, minute by minute, from the fills and the bars of a run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.core.data_structures import BarColumns
+from app.core.run_log import FillColumns, RunLog
+from app.core.types import Floats, Int64s
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EquityCurve:
+    """An account's worth at the end of every minute bar, as columns of equal length.
+
+    ``time_ns`` are bar ends (UTC nanoseconds), strictly increasing. A fill shows from the end
+    of the bar it was executed in. ``position_value`` marks what is held (short: negative) at
+    each symbol's last close, ``gross_exposure`` adds its absolute values, and
+    ``equity = cash + position_value``; all in the quote currency. ``peak`` is the highest
+    equity so far, `starting_cash` included. No column holds NaN.
+    """
+
+    starting_cash: float
+    time_ns: Int64s
+    cash: Floats
+    position_value: Floats
+    gross_exposure: Floats
+    equity: Floats
+    peak: Floats
+
+    def __len__(self) -> int:
+        return len(self.time_ns)
+
+    @property
+    def final_equity(self) -> float:
+        """Equity at the last bar's end; the starting cash if there was no bar."""
+        return float(self.equity[-1]) if len(self.equity) else self.starting_cash
+
+    @property
+    def drawdown_pct(self) -> Floats:
+        """Distance of equity below its peak, in percent of the peak: zero or less."""
+        drawdown: Floats = (self.equity / self.peak - 1.0) * 100.0
+        return drawdown
+
+    def at(self, times_ns: Int64s) -> Floats:
+        """Equity at each of `times_ns`: as of the last bar ended by then, else starting cash."""
+        rows = np.searchsorted(self.time_ns, times_ns, side="right") - 1
+        if not len(self):
+            return np.full(len(times_ns), self.starting_cash)
+        return np.where(rows >= 0, self.equity[rows], self.starting_cash)
+
+
+def time_grid(bars: Sequence[BarColumns]) -> Int64s:
+    """The end times at which any of `bars` became known, each once, sorted."""
+    ends = [columns.end_ns for columns in bars if len(columns)]
+    if not ends:
+        return np.empty(0, np.int64)
+    longest = max(ends, key=len)
+    if all(_same(times, longest) for times in ends):
+        return longest
+    return np.unique(np.concatenate(ends))
+
+
+def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
+    """The curve of the whole account over `grid` (default: every bar end of the run)."""
+    times = time_grid(list(log.bars.values())) if grid is None else grid
+    fills = log.fills
+    cash = _steps(times, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
+    held = [symbol_value(log, index, times) for index in np.unique(fills.symbol).tolist()]
+    if not held:
+        return _curve(log.starting_cash, times, cash, np.zeros(len(times)), np.zeros(len(times)))
+    value, gross = held[0], np.abs(held[0])
+    for more in held[1:]:
+        value += more
+        gross += np.abs(more)
+    return _curve(log.starting_cash, times, cash, value, gross)
+
+
+def symbol_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
+    """The curve the account would have had with the fills of symbol number `index` alone."""
+    fills = log.fills.take(log.fills.symbol == index)
+    cash = _steps(grid, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
+    value = symbol_value(log, index, grid)
+    return _curve(log.starting_cash, grid, cash, value, np.abs(value))
+
+
+def symbol_value(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Worth of the position in symbol number `index` at every time of `grid`, marked at closes."""
+    units, bars = symbol_position(log, index, grid), log.bars[log.symbols[index]]
+    if len(bars):
+        units *= last_close(bars, grid)
+    return units
+
+
+def symbol_position(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Units held of symbol number `index` (short: negative) at every time of `grid`."""
+    own = log.fills.symbol == index
+    return _steps(grid, log.fills.bar_end_ns[own], 0.0, log.fills.quantity[own])
+
+
+def last_close(bars: BarColumns, grid: Int64s) -> Floats:
+    """The last close known at every time of `grid`; before the first bar, that bar's open.
+
+    `bars` has at least one row.
+    """
+    if _same(bars.end_ns, grid):
+        return bars.close
+    rows = np.searchsorted(bars.end_ns, grid, side="right")
+    known: Floats = np.concatenate((bars.open[:1], bars.close))[rows]
+    return known
+
+
+def cash_flows(fills: FillColumns) -> Floats:
+    """What each fill adds to cash: negative for purchases, commission always taken off."""
+    flows: Floats = -fills.quantity * fills.price - fills.commission
+    return flows
+
+
+def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
+    """The benchmark: starting cash spread evenly over all symbols with bars, held to the end.
+
+    Each share buys its symbol at the open of the run's first bar of it, in fractions, without
+    commission or slippage, and is marked at its last close.
+    """
+    traded = [log.bars[name] for name in log.symbols if len(log.bars[name])]
+    growth = np.zeros(len(grid))
+    for bars in traded:
+        growth += last_close(bars, grid) / bars.open[0]
+    value = log.starting_cash * growth / max(len(traded), 1)
+    return _curve(log.starting_cash, grid, np.zeros(len(grid)), value, value)
+
+
+def _same(left: Int64s, right: Int64s) -> bool:
+    return left is right or np.array_equal(left, right)
+
+
+def _steps(grid: Int64s, change_ns: Int64s, first: float, changes: Floats) -> Floats:
+    """``first`` plus the sum of the `changes` made up to and including each time of `grid`."""
+    if len(change_ns) > 1 and bool((change_ns[1:] < change_ns[:-1]).any()):
+        order = np.argsort(change_ns, kind="stable")
+        change_ns, changes = change_ns[order], changes[order]
+    levels = np.cumsum(np.concatenate(([first], changes)))
+    rows = np.searchsorted(grid, change_ns)
+    lengths = np.diff(rows, prepend=0, append=len(grid))
+    spread: Floats = np.repeat(levels, lengths)
+    return spread
+
+
+def _curve(
+    starting_cash: float, grid: Int64s, cash: Floats, value: Floats, gross: Floats
+) -> EquityCurve:
+    equity = cash + value
+    peak = np.maximum.accumulate(equity) if len(equity) else equity
+    np.maximum(peak, starting_cash, out=peak)
+    return EquityCurve(starting_cash, grid, cash, value, gross, equity, peak)
