@@ -23,7 +23,8 @@ class IndicatorSpec:
             indicator (``"trailing_average"`` …) or ``"custom"``.
         parameters: name and value of each parameter given, sorted by name.
         inputs: bar fields that take the place of the indicator's usual ones, in their order,
-            e.g. ``("high",)`` for an average of highs; empty for the usual ones, and always for a custom one.
+            e.g. ``("high",)`` for an average of highs; empty for the usual ones, and always
+            for a custom indicator.
         function: what computes a custom indicator; None for every other.
     """
 
