@@ -1,0 +1,51 @@
+"""The session config: its sections, and how one is read from a file, a text or a mapping."""
+
+from app.models.session_config.data_sections import (
+    BacktestConfig,
+    BarField,
+    GapFiller,
+    Granularity,
+    Historical,
+    HistoricalData,
+    HistoricalIndicator,
+    HistoricalIndicatorType,
+    SessionDataConfig,
+    Stream,
+)
+from app.models.session_config.loading import (
+    load_session_config,
+    parse_session_config,
+    read_session_config,
+)
+from app.models.session_config.session import AssetClass, ExchangeGroup, SessionConfig
+from app.models.session_config.trading_sections import (
+    BrokerName,
+    CommissionConfig,
+    ExecutionConfig,
+    SlippageConfig,
+    StrategyConfig,
+)
+
+__all__ = [
+    "AssetClass",
+    "BacktestConfig",
+    "BarField",
+    "BrokerName",
+    "CommissionConfig",
+    "ExchangeGroup",
+    "ExecutionConfig",
+    "GapFiller",
+    "Granularity",
+    "Historical",
+    "HistoricalData",
+    "HistoricalIndicator",
+    "HistoricalIndicatorType",
+    "SessionConfig",
+    "SessionDataConfig",
+    "SlippageConfig",
+    "StrategyConfig",
+    "Stream",
+    "load_session_config",
+    "parse_session_config",
+    "read_session_config",
+]
