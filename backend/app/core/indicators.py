@@ -23,8 +23,8 @@ class IndicatorSpec:
             indicator (``"trailing_average"`` …) or ``"custom"``.
         parameters: name and value of each parameter given, sorted by name.
         inputs: bar fields that take the place of the indicator's usual ones, in their order,
-            e.g. ``("high",)`` for an average of highs; empty for the usual ones, and always
-            for a custom indicator.
+            e.g. ``("high",)`` for an average of highs; empty for the usual ones. A custom
+            indicator sees every field and takes none.
         function: what computes a custom indicator; None for every other.
     """
 
@@ -39,9 +39,9 @@ class IndicatorSpec:
         return cls(name, tuple(sorted(parameters.items())), inputs)
 
     @classmethod
-    def custom(cls, function: CustomIndicator, **parameters: ParameterValue) -> Self:
+    def custom(cls, function: CustomIndicator, *inputs: str, **parameters: ParameterValue) -> Self:
         """An indicator of the user's own: a class with ``update``, or a function of columns."""
-        return cls("custom", tuple(sorted(parameters.items())), (), function)
+        return cls("custom", tuple(sorted(parameters.items())), inputs, function)
 
     def __str__(self) -> str:
         name = getattr(self.function, "__name__", self.name)
