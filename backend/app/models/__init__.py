@@ -1,0 +1,1 @@
+"""Tables of the record and the models of configuration."""

@@ -1,0 +1,1 @@
+"""Alembic migrations, run by `app.models.database.upgrade_database`."""

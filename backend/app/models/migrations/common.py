@@ -1,0 +1,56 @@
+"""Columns and triggers that every table has, for SQLite and PostgreSQL."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+_SET_NOW = "SET updated_at = CURRENT_TIMESTAMP"
+
+
+def base_columns() -> list[sa.Column[Any]]:
+    """Key and the two times that the database keeps."""
+    now = sa.func.current_timestamp()
+    return [
+        sa.Column("id", sa.Uuid(), primary_key=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=now, nullable=False),
+    ]
+
+
+def touch_on_update(table: str) -> None:
+    """Let the database set `updated_at` whenever a row of `table` changes."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            f"CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} "
+            "WHEN NEW.updated_at IS OLD.updated_at BEGIN "
+            f"UPDATE {table} {_SET_NOW} WHERE id = NEW.id; END"
+        )
+        return
+    op.execute(
+        "CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger AS $$ "
+        "BEGIN NEW.updated_at = now(); RETURN NEW; END $$ LANGUAGE plpgsql"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} "
+        "FOR EACH ROW EXECUTE FUNCTION touch_updated_at()"
+    )
+
+
+def refuse_update(table: str) -> None:
+    """Let the database refuse any change of a row of `table`."""
+    message = f"rows of {table} never change"
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(
+            f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        return
+    op.execute(
+        f"CREATE FUNCTION {table}_refuse_update() RETURNS trigger AS $$ "
+        f"BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} "
+        f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_update()"
+    )
