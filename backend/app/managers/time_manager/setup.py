@@ -1,0 +1,24 @@
+"""From nothing, or from an older version, to a database that is ready to use."""
+
+from collections.abc import Callable
+
+from app.managers.time_manager.api import TimeManager
+from app.managers.time_manager.calendar_import import ImportedCalendar, import_calendars
+from app.models.database import session_factory, upgrade_database
+
+
+def initialise_database(
+    url: str,
+    *,
+    time_manager: TimeManager | None = None,
+    on_progress: Callable[[str], None] = lambda _step: None,
+) -> tuple[ImportedCalendar, ...]:
+    """Create or upgrade the database at `url` and fill the calendars that are not up to date.
+
+    Safe to repeat, and quick when there is nothing to do. `on_progress` is told each step.
+    """
+    on_progress("schema")
+    upgrade_database(url)
+    today = (time_manager or TimeManager()).get_current_time("UTC").date()
+    with session_factory(url).begin() as db:
+        return import_calendars(db, today=today, only_outdated=True, on_progress=on_progress)

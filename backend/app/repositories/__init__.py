@@ -1,0 +1,1 @@
+"""Database access: values in, values out; rows stay inside and nothing here commits."""
