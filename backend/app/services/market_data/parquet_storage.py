@@ -189,6 +189,8 @@ class ParquetStorage:
     def _facts(self, symbol: str, path: Path) -> dict[str, Any] | None:
         try:
             return read_facts(path)
+        except FileNotFoundError:  # another reader has just set it aside
+            return None
         except DataError as error:
             self._set_aside(symbol, path, str(error))
             return None
@@ -217,7 +219,6 @@ class ParquetStorage:
                 labels |= frozenset(read_facts(path)["labels"])
         merged = pl.concat([kept, rows]).sort("ts")
         facts = {
-            "symbol": symbol,
             "rows": len(merged),
             "first_ns": merged["ts"][0],
             "last_ns": merged["ts"][-1],

@@ -106,6 +106,18 @@ def test_damage_is_found_before_a_merge_and_by_coverage(tmp_path):
     ]
 
 
+def test_a_flipped_bit_among_the_facts_is_noticed(tmp_path):
+    store = ParquetStorage(tmp_path)
+    store.write("AAPL", three_months())
+    path = tmp_path / "1m" / "AAPL" / "2024-01.parquet"
+    sound = path.read_bytes()
+    digit = sound.rindex(b'"rows": ') + len(b'"rows": ')
+    for at in range(digit - 17, digit + 4):
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        assert store.coverage("AAPL").rows == (29 + 31) * 96
+    assert len(store.problems) == 21
+
+
 def test_a_killed_writer_leaves_the_old_file_or_the_new_one(tmp_path):
     """200 times: a child rewrites a file without pause and is killed at a random moment."""
     store, folder = ParquetStorage(tmp_path), tmp_path / "1m" / "AAPL"
@@ -132,7 +144,7 @@ def sealed_january(price):
     rows = three_months(price).slice(0, 31 * 96)
     values = dict(zip(("ts", "end", "open", "high", "low", "close", "volume"), rows, strict=True))
     del values["end"]
-    facts = {"symbol": "AAPL", "rows": len(rows), "first_ns": 0, "last_ns": 0, "labels": []}
+    facts = {"rows": len(rows), "first_ns": 0, "last_ns": 0, "labels": []}
     return seal(pl.DataFrame(values), "AAPL/2024-01.parquet", facts)
 
 
