@@ -11,7 +11,7 @@ from app.core.exceptions import ConfigurationError
 from app.models.session_config.kinds import Mistake
 from app.models.session_config.problems import problems_of
 from app.models.session_config.session import SessionConfig
-from app.models.session_config.wording import located, one_of
+from app.models.session_config.wording import located, one_of, shown
 
 MOST_BYTES = 1_048_576
 _DEEPEST = 20
@@ -97,7 +97,7 @@ def _decode(text: str, source: str) -> Any:
             parse_float=_number,
         )
     except json.JSONDecodeError as error:
-        problem = f"line {error.lineno}, column {error.colno}: {_explained(error)}"
+        problem = _explained(error.doc, error.pos, error.msg)
         raise ConfigurationError(f"{source} is not JSON:\n  {problem}", (problem,)) from None
     except RecursionError:
         problem = f"is nested more than {_DEEPEST} levels deep"
@@ -113,18 +113,21 @@ def _number(text: str) -> float | _NotANumber:
     return value if abs(value) < 10**_MOST_DIGITS else _NotANumber(text)
 
 
-def _explained(error: json.JSONDecodeError) -> str:
-    rest = error.doc[error.pos :].lstrip()[:2]
-    before = error.doc[: error.pos].rstrip()[-1:]
-    if not error.doc.strip():
-        return "the file is empty; write a config in braces { … }"
-    if rest.startswith(("//", "/*", "#")):
-        return "JSON has no comments; take this one out"
-    if rest.startswith("'"):
-        return "JSON puts texts in double quotes"
-    if before == "," and rest[:1] in ("}", "]"):
-        return "there is a comma before this bracket; take it out"
-    return error.msg[:1].lower() + error.msg[1:]
+def _explained(text: str, position: int, message: str) -> str:
+    if text[position : position + 1] == ",":  # later Pythons point at the comma before a bracket
+        position += len(text[position:]) - len(text[position + 1 :].lstrip())
+    message = message[:1].lower() + message[1:]
+    rest, before = text[position : position + 2], text[:position].rstrip()[-1:]
+    if not text.strip():
+        message = "the file is empty; write a config in braces { … }"
+    elif rest.startswith(("//", "/*", "#")):
+        message = "JSON has no comments; take this one out"
+    elif rest.startswith("'"):
+        message = "JSON puts texts in double quotes"
+    elif before == "," and rest[:1] in ("}", "]"):
+        message = "there is a comma before this bracket; take it out"
+    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
+    return f"line {line}, column {column}: {message}"
 
 
 def _unusable(path: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
@@ -135,7 +138,12 @@ def _unusable(path: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
         yield path, "null is no value; give one, or leave the field out"
     elif isinstance(value, _NotANumber):
         yield path, f"{value.text} is not a number that can be used here; write one like 100 or 0.5"
+    elif isinstance(value, str) and not _is_text(value):
+        yield path, f"{shown(value)} holds half a character; write it anew"
     elif isinstance(value, Mapping):
+        for key in value:
+            if not (isinstance(key, str) and _is_text(key)):
+                yield (*path, str(key)), "is not a name a field can have; write it anew"
         for key, count in getattr(value, "repeated", {}).items():
             yield (*path, key), f"is written {count} times; keep one"
         for key, item in value.items():
@@ -143,6 +151,10 @@ def _unusable(path: tuple[str | int, ...], value: Any) -> Iterator[Mistake]:
     elif isinstance(value, list | tuple):
         for position, item in enumerate(value):
             yield from _unusable((*path, position), item)
+
+
+def _is_text(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _configs_in(folder: Path) -> str:

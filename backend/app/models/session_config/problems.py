@@ -34,7 +34,7 @@ REMOVED = {
 
 LATER = {
     "risk": "risk limits are not available yet; leave it out",
-    "fill_model": "there is one way to fill, at the next bar's open; leave it out",
+    "fill_model": "there is one fill model, and nothing to choose yet; leave it out",
 }
 """Fields that are planned and do nothing yet."""
 
@@ -44,9 +44,8 @@ _UNKNOWN_WORD = {"enum", "literal_error"}
 
 
 class _Place(NamedTuple):
-    """Where a mistake is: its path, what is wanted there, and an example of it."""
+    """What is wanted at one place of the config, and what it is made of."""
 
-    path: Path
     wanted: Wanted
     example: Any
     section: type[BaseModel] | None
@@ -164,7 +163,7 @@ def _place(path: Path, data: Any, root: type[BaseModel]) -> _Place:
         data = _inner(data, part)
     wants = wanted(annotation)
     example = field.examples[0] if field is not None and field.examples else wants.example
-    return _Place(path, wants, example, _section(annotation, data), words(annotation))
+    return _Place(wants, example, _section(annotation, data), words(annotation))
 
 
 def _inner(data: Any, part: str | int) -> Any:
