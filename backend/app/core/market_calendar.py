@@ -6,12 +6,12 @@ zone's own rules, day by day, so that both sides of a daylight-saving change are
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from app.core.calendar_days import CalendarDay, DayHours, MarketHours
 from app.core.enums import MarketSession
 from app.core.exceptions import DataNotFoundError
 from app.core.sessions import SessionGrid, TradingSession
@@ -22,63 +22,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _EPOCH_WEEKDAY = _EPOCH.weekday()
 _SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DayHours:
-    """The hours of one trading day in the market's wall-clock time.
-
-    A close that is not after the open belongs to the next date, so 00:00 to 00:00 is a
-    market that never closes.
-    """
-
-    pre_market_open: time
-    regular_open: time
-    regular_close: time
-    post_market_close: time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketHours:
-    """A market's zone, regular week and regular hours, and the dates its calendar covers.
-
-    Attributes:
-        trading_weekdays: seven characters, Monday to Sunday, ``1`` where it trades.
-        calendar_name: the calendar's name in the library it was filled from.
-        calendar_source: that library and its version.
-        first_date: first date the calendar answers for.
-        last_date: last date the calendar answers for.
-    """
-
-    exchange_group: str
-    asset_class: str
-    timezone: str
-    trading_weekdays: str
-    hours: DayHours
-    calendar_name: str
-    calendar_source: str
-    first_date: date
-    last_date: date
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarDay:
-    """A date that differs from the regular week: closed (`hours` None), or other hours."""
-
-    date: date
-    name: str | None
-    hours: DayHours | None
-    is_early_close: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CalendarOverride:
-    """A day that wins over the calendar library, with who says so and when they said it."""
-
-    exchange_group: str
-    day: CalendarDay
-    source: str
-    source_date: date
 
 
 class MarketCalendar:

@@ -1,7 +1,8 @@
 """Orders, their states as a table that every broker obeys, and what each change leaves behind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.exceptions import OrderStateError
@@ -71,3 +72,22 @@ class OrderEvent(NamedTuple):
     time_ns: int
     status: OrderStatus
     cause: str
+
+
+class OrderEvents(Sequence[OrderEvent]):
+    """Transitions in the order they happened, kept as plain rows until one is looked at."""
+
+    def __init__(self, rows: Sequence[tuple[int, int, OrderStatus, str]]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> OrderEvent: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[OrderEvent]: ...
+    def __getitem__(self, index: int | slice) -> OrderEvent | Sequence[OrderEvent]:
+        if isinstance(index, slice):
+            return OrderEvents(self._rows[index])
+        return OrderEvent(*self._rows[index])

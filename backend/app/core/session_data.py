@@ -1,4 +1,4 @@
-"""All data a session decides on: bars of every interval, indicators, quality; columns, not copies."""
+"""All data a session decides on: bars of every interval, indicators, quality; not copied."""
 
 from collections.abc import Mapping, Sequence
 

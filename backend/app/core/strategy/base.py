@@ -177,7 +177,7 @@ class Strategy:
             symbol or self.symbol,
             sign * quantity,
             order_type,
-            TimeInForce(time_in_force),
+            time_in_force if isinstance(time_in_force, TimeInForce) else _tif(time_in_force),
             limit or 0.0,
             stop or 0.0,
             tag,
@@ -234,6 +234,13 @@ def _priced_type(limit: float | None, stop: float | None) -> OrderType:
     if price is None or not 0.0 < price < _INFINITY:
         raise _bad_number(name, price)
     return OrderType(name)
+
+
+def _tif(word: str) -> TimeInForce:
+    try:
+        return TimeInForce(word)
+    except ValueError:
+        raise StrategyError(f"time_in_force is {word!r}; give day or gtc") from None
 
 
 def _bad_number(name: str, value: object) -> StrategyError:

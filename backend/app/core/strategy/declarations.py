@@ -63,7 +63,7 @@ class Indicator:
 
 
 class Bars:
-    """A further series of bars: ``Bars("1h")``, or another symbol's: ``Bars("1m", symbol="SPY")``."""
+    """A further series of bars: ``Bars("1h")``, or of another symbol."""
 
     def __init__(
         self, interval: str | Interval | Parameter[Interval], *, symbol: str | None = None

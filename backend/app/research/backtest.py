@@ -1,0 +1,79 @@
+"""A backtest from Python: no database, no thread, no file; the engine of the sessions, inline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
+from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.sessions import SessionGrid
+from app.core.strategy import Strategy
+from app.research.inputs import columns_by_symbol
+from app.research.sessions import sessions_in
+from app.services.analytics.result import RunResult
+from app.services.market_data.bar_aggregation import regular_minutes
+from app.services.simulation.plan import StrategyEntry
+from app.services.simulation.simulation import Simulation, Terms
+
+_FREE, _EXACT = NoCommission(), NoSlippage()
+
+
+def run_backtest(
+    strategy: type[Strategy],
+    bars: Any,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    symbols: Sequence[str] | None = None,
+    cash: float = 100_000.0,
+    commission: Commission = _FREE,
+    slippage: Slippage = _EXACT,
+    leverage: float = 1.0,
+    sessions: SessionGrid | None = None,
+    timezone: str | None = None,
+    name: str | None = None,
+) -> RunResult:
+    """Run `strategy` over one-minute `bars` and return everything that happened.
+
+    Args:
+        strategy: a subclass of `Strategy`; one object per symbol is made of it (or one over
+            all symbols, if it overrides `on_slice`).
+        bars: a polars or pandas frame (one symbol, or several with a ``symbol`` column), or a
+            mapping of symbol to frame; labelled by the bar's start, in UTC.
+        parameters: values for the strategy's parameters; defaults for the rest.
+        symbols: which symbols, in which order; all in `bars` by default.
+        cash: starting cash in the quote currency.
+        commission: a model of `app.core.costs`; free by default.
+        slippage: a model of `app.core.costs`; exact by default.
+        leverage: value that may be held per unit of equity.
+        sessions: the trading sessions; bars outside them are left out. Without it the sessions
+            are read off the bars and every bar is used.
+        timezone: of the market, for dates of sessions read off the bars.
+        name: what the run is called in its report.
+
+    Raises:
+        ConfigurationError: for parameters, symbols or columns that cannot be.
+        DataError: for a bar that cannot be, naming its row.
+    """
+    minutes = columns_by_symbol(bars, symbols)
+    if not any(map(len, minutes.values())):
+        raise DataNotFoundError("bars: there are none to run on; give one bar or more")
+    if not isinstance(strategy, type) or not issubclass(strategy, Strategy):
+        raise ConfigurationError(f"strategy: {strategy!r} is not a subclass of Strategy")
+    if sessions is None:
+        grid = sessions_in(minutes.values(), timezone)
+    else:
+        grid = sessions
+        minutes = {symbol: regular_minutes(part, grid) for symbol, part in minutes.items()}
+    entry = StrategyEntry(
+        name=name or strategy.__name__,
+        strategy=strategy,
+        symbols=tuple(minutes),
+        parameters=parameters or {},
+    )
+    simulation = Simulation(
+        entries=[entry],
+        symbols=tuple(minutes),
+        sessions=grid,
+        terms=Terms(cash=cash, commission=commission, slippage=slippage, leverage=leverage),
+    )
+    log = simulation.run(minutes, history_until_ns=0, until_ns=int(grid.close_ns[-1]))
+    return RunResult(log, name=entry.name)

@@ -1,0 +1,172 @@
+"""Bars as users have them (polars, pandas, mappings, arrays) as columns the engine takes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from app.core.data_structures import BarColumns
+from app.core.exceptions import ConfigurationError, DataError
+from app.core.types import Floats, Int64s
+
+_TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "open_time", "start_ns")
+_NAMES = {
+    "time": _TIME_NAMES,
+    "symbol": ("symbol", "ticker"),
+    "open": ("open", "o"),
+    "high": ("high", "h"),
+    "low": ("low", "l"),
+    "close": ("close", "c"),
+    "volume": ("volume", "vol", "v"),
+}
+_EPOCH_LIMITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
+"""Below each bound a whole number of time is in s, ms or µs; the factor makes it nanoseconds."""
+
+
+def columns_by_symbol(bars: Any, symbols: Sequence[str] | None) -> dict[str, BarColumns]:
+    """One-minute bars per symbol, checked, in time order.
+
+    `bars` is a polars or pandas frame (of one symbol, or of several with a ``symbol`` column),
+    `BarColumns`, a mapping of column name to array, or a mapping of symbol to any of these.
+    Times are UTC: datetimes (with or without zone), or whole seconds to nanoseconds since 1970.
+
+    Raises:
+        ConfigurationError: for a column that is missing.
+        DataError: for a price that is not finite and above zero, a high or low that does not
+            enclose open and close, a negative volume, or two bars of one time; naming the row.
+    """
+    named: dict[str, BarColumns]
+    if isinstance(bars, Mapping) and not _is_table(bars):
+        named = {str(symbol): _columns(table, str(symbol)) for symbol, table in bars.items()}
+    else:
+        named = _split(bars, symbols[0] if symbols else "SYMBOL")
+    if symbols is None:
+        return named
+    missing = [symbol for symbol in symbols if symbol not in named]
+    if missing:
+        raise ConfigurationError(
+            f"symbols: no bars given for {', '.join(missing)}; there are {', '.join(named)}"
+        )
+    return {symbol: named[symbol] for symbol in symbols}
+
+
+def _is_table(bars: Mapping[Any, Any]) -> bool:
+    return any(str(name).lower() in ("open", "o") for name in bars)
+
+
+def _split(table: Any, single: str) -> dict[str, BarColumns]:
+    """A table by its symbol column, in the order symbols first appear; one symbol without it."""
+    if isinstance(table, BarColumns):
+        return {single: _columns(table, single)}
+    names = _found_names(table)
+    if "symbol" not in names:
+        return {single: _columns(table, single)}
+    keys = np.asarray(table[names["symbol"]])
+    if len(keys) and (keys == keys[0]).all():
+        return {str(keys[0]): _columns(table, str(keys[0]))}
+    raw = _raw_columns(table, names)
+    labels, first_rows, codes = np.unique(keys.astype(str), return_index=True, return_inverse=True)
+    found = {}
+    for label in np.argsort(first_rows):
+        rows = np.flatnonzero(codes == label)
+        found[str(labels[label])] = _checked(str(labels[label]), *(raw_[rows] for raw_ in raw))
+    return found
+
+
+def _columns(table: Any, symbol: str) -> BarColumns:
+    if isinstance(table, BarColumns):
+        parts = (table.start_ns, table.open, table.high, table.low, table.close, table.volume)
+        return _checked(symbol, *parts)
+    return _checked(symbol, *_raw_columns(table, _found_names(table)))
+
+
+def _found_names(table: Any) -> dict[str, Any]:
+    """The table's own name of each of our columns; None for a time that is its index."""
+    present = list(table.columns) if hasattr(table, "columns") else list(table)
+    lower = {str(name).lower(): name for name in present}
+    found: dict[str, Any] = {}
+    for ours, theirs in _NAMES.items():
+        hits = [lower[name] for name in theirs if name in lower]
+        if hits:
+            found[ours] = hits[0]
+    if "time" not in found and hasattr(table, "index") and hasattr(table.index, "tz"):
+        found["time"] = None
+    missing = [name for name in _NAMES if name != "symbol" and name not in found]
+    if missing:
+        raise ConfigurationError(
+            f"bars have no column for {', '.join(missing)}; the columns are "
+            f"{', '.join(str(name) for name in present)}"
+        )
+    return found
+
+
+def _raw_columns(table: Any, names: Mapping[str, Any]) -> list[Any]:
+    times = table.index if names["time"] is None else table[names["time"]]
+    fields = ("open", "high", "low", "close", "volume")
+    return [
+        _nanoseconds(times),
+        *(np.ascontiguousarray(table[names[field]], np.float64) for field in fields),
+    ]
+
+
+def _nanoseconds(times: Any) -> Int64s:
+    values = np.asarray(_without_zone(times))
+    if values.dtype.kind == "M":
+        return values.astype("datetime64[ns]").astype(np.int64)
+    if values.dtype.kind in "iu":
+        largest = int(np.abs(values).max(initial=0))
+        factor = next((factor for bound, factor in _EPOCH_LIMITS if largest < bound), 1)
+        return values.astype(np.int64) * factor if factor > 1 else values.astype(np.int64)
+    raise ConfigurationError(
+        f"bars: times are of type {values.dtype}; give datetimes or whole numbers since 1970"
+    )
+
+
+def _without_zone(times: Any) -> Any:
+    """UTC wall clock of a zone-aware pandas index or series; everything else as it is."""
+    if hasattr(times, "dt") and getattr(times.dt, "tz", None) is not None:
+        return times.dt.tz_convert("UTC").dt.tz_localize(None)
+    if getattr(times, "tz", None) is not None:
+        return times.tz_convert("UTC").tz_localize(None)
+    return times
+
+
+def _checked(
+    symbol: str,
+    start_ns: Int64s,
+    open_: Floats,
+    high: Floats,
+    low: Floats,
+    close: Floats,
+    volume: Floats,
+) -> BarColumns:
+    bars = BarColumns.of_minutes(start_ns, open_, high, low, close, volume)
+    if len(start_ns) and not (np.diff(start_ns) > 0).all():
+        bars = bars.take(np.argsort(start_ns, kind="stable"))
+        _require(bars, np.append(np.diff(bars.start_ns) > 0, True), symbol, "two bars of one time")
+    _require(bars, _within_prices(bars.low), symbol, "a low that is not a finite price above zero")
+    _require(bars, np.isfinite(bars.high), symbol, "a high that is not a finite price")
+    encloses = (bars.low <= np.minimum(bars.open, bars.close)) & (
+        bars.high >= np.maximum(bars.open, bars.close)
+    )
+    _require(bars, encloses, symbol, "a high or low that does not enclose open and close")
+    _require(bars, (bars.volume >= 0) & np.isfinite(bars.volume), symbol, "a bad volume")
+    return bars
+
+
+def _within_prices(values: Floats) -> Any:
+    return (values > 0) & np.isfinite(values)
+
+
+def _require(bars: BarColumns, good: Any, symbol: str, fault: str) -> None:
+    if good.all():
+        return
+    row = int(np.argmin(good))
+    when = np.datetime_as_string(bars.start_ns[row : row + 1].astype("datetime64[ns]"), unit="s")[0]
+    shown = ", ".join(
+        f"{name} {getattr(bars, name)[row]!s}"
+        for name in ("open", "high", "low", "close", "volume")
+    )
+    raise DataError(
+        f"bars of {symbol}: row {row} ({when}Z) has {fault}: {shown}; mend or drop it first"
+    )

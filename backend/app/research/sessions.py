@@ -1,0 +1,69 @@
+"""Sessions read off the bars themselves, for a run that names no calendar."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from app.core.data_structures import BarColumns
+from app.core.sessions import SessionGrid
+from app.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Int64s
+
+_WEEKEND = (2, 3)
+"""Days since 1970-01-01, a Thursday, modulo seven: Saturday and Sunday."""
+
+
+def sessions_in(bars: Iterable[BarColumns], timezone: str | None) -> SessionGrid:
+    """One session per local date that has a bar; every bar lies in its date's session.
+
+    A session opens at the date's first bar, or at the time of day most sessions open when that
+    is earlier, so that a missing first minute does not shift the longer bars; it closes with
+    the date's last bar. `timezone` defaults to UTC when there are bars at weekends and to New
+    York otherwise.
+    """
+    parts = list(bars)
+    starts = _all_starts([part.start_ns for part in parts])
+    zone = timezone or _likely_zone(starts)
+    local = starts + _offsets_ns(starts, zone)
+    days = local // DAY_NS
+    first = np.flatnonzero(np.diff(days, prepend=-1))
+    opens, ends = starts[first], np.append(starts[first[1:] - 1], starts[-1:]) + MINUTE_NS
+    opens = np.minimum(opens, opens - local[first] % DAY_NS + _usual_open(local[first]))
+    opens[1:] = np.maximum(opens[1:], ends[:-1])
+    dates = days[first].astype("datetime64[D]")
+    return SessionGrid(zone, dates, opens, ends, opens, ends)
+
+
+def _all_starts(starts: list[Int64s]) -> Int64s:
+    """The starts of all symbols, sorted, each once; symbols often share theirs."""
+    first = max(starts, key=len)
+    others = [part for part in starts if not np.array_equal(part, first)]
+    return np.unique(np.concatenate([first, *others])) if others else first
+
+
+def _likely_zone(starts: Int64s) -> str:
+    weekend = np.isin(starts // DAY_NS % 7, _WEEKEND).any()
+    return "UTC" if weekend else "America/New_York"
+
+
+def _usual_open(local_opens: Int64s) -> int:
+    times, counts = np.unique(local_opens % DAY_NS, return_counts=True)
+    return int(times[np.argmax(counts)]) if len(times) else 0
+
+
+def _offsets_ns(starts: Int64s, zone: str) -> Int64s:
+    """Offset of local time from UTC at each instant, looked up once per UTC hour that occurs."""
+    if zone == "UTC":
+        return np.zeros(len(starts), np.int64)
+    hours = starts // HOUR_NS
+    first = np.flatnonzero(np.diff(hours, prepend=-1))
+    info = ZoneInfo(zone)
+    moments = [datetime.fromtimestamp(hour * 3_600, info) for hour in hours[first].tolist()]
+    offsets = np.array([_offset_ns(moment) for moment in moments], np.int64)
+    return np.repeat(offsets, np.diff(first, append=len(starts)))
+
+
+def _offset_ns(moment: datetime) -> int:
+    offset = moment.utcoffset() or timedelta()
+    return int(offset.total_seconds()) * SECOND_NS

@@ -1,0 +1,1 @@
+"""Orders against bars: the simulated exchange and the ledger behind it."""

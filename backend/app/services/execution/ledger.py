@@ -1,0 +1,126 @@
+"""The account: cash, positions of each strategy, what may still be bought, and the fill log."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from app.core.costs import Commission
+from app.core.run_log import FillColumns
+from app.core.strategy.account import Account, Position
+
+_TINY = 1e-9
+"""Units below which a remainder is rounding, not a position."""
+
+
+class Ledger:
+    """Money and holdings of one account, shared by several strategies.
+
+    `last_price`, set by the exchange, gives a symbol's latest close; it is asked only when
+    equity is.
+    """
+
+    def __init__(
+        self,
+        *,
+        cash: float,
+        symbols: Sequence[str],
+        strategies: int,
+        commission: Commission,
+        leverage: float,
+    ) -> None:
+        self.account = Account(cash, self.equity, self.buying_power)
+        self.commission = commission
+        self.leverage = leverage
+        self.positions = [[Position(symbol) for symbol in symbols] for _ in range(strategies)]
+        self.holdings = [0.0] * len(symbols)
+        self.shorts = 0
+        self.last_price: Callable[[int], float] = lambda _symbol: 0.0
+        self._rows: list[tuple[int, int, int, int, float, float, float, float, int]] = []
+
+    def equity(self) -> float:
+        """Cash plus all holdings at their last closes."""
+        values = (held * self.last_price(s) for s, held in enumerate(self.holdings) if held)
+        return self.account.cash + sum(values)
+
+    def gross_exposure(self) -> float:
+        """Sum of the absolute values of all holdings at their last closes."""
+        return sum(abs(q) * self.last_price(s) for s, q in enumerate(self.holdings) if q)
+
+    def buying_power(self) -> float:
+        """``leverage × equity − gross exposure``: the value that may be added."""
+        return self.leverage * self.equity() - self.gross_exposure()
+
+    def can_add(self, value: float, reserved: float) -> bool:
+        """Whether `value` may be added while `reserved` is spoken for by working orders.
+
+        Without shorts the buying power is never below cash, so cash alone often answers.
+        """
+        if not self.shorts and value <= self.account.cash - reserved:
+            return True
+        return value <= self.buying_power() - reserved + _TINY
+
+    def apply(
+        self,
+        order_id: int,
+        strategy: int,
+        symbol: int,
+        quantity: float,
+        price: float,
+        slippage: float,
+        time_ns: int,
+        bar_end_ns: int,
+    ) -> None:
+        """Book one fill of `quantity` (signed) units at `price`, `slippage` a unit within it."""
+        fee = self.commission.charge(quantity, price)
+        self.account.cash -= quantity * price + fee
+        self._rows.append(
+            (
+                time_ns,
+                order_id,
+                strategy,
+                symbol,
+                quantity,
+                price,
+                fee,
+                abs(quantity) * slippage,
+                bar_end_ns,
+            )
+        )
+        _move(self.positions[strategy][symbol], quantity, price)
+        before = self.holdings[symbol]
+        after = before + quantity
+        self.holdings[symbol] = after = after if abs(after) > _TINY else 0.0
+        self.shorts += (after < 0.0) - (before < 0.0)
+
+    def fills(self) -> FillColumns:
+        """Everything booked so far, as columns."""
+        columns = list(zip(*self._rows, strict=True)) or [()] * 9
+        integers = [np.array(columns[k], np.int64) for k in (0, 1, 2, 3, 8)]
+        numbers = [np.array(columns[k], np.float64) for k in (4, 5, 6, 7)]
+        time_ns, order_id, strategy, symbol, bar_end_ns = integers
+        quantity, price, commission, slippage = numbers
+        return FillColumns(
+            time_ns=time_ns,
+            bar_end_ns=bar_end_ns,
+            order_id=order_id,
+            strategy=strategy,
+            symbol=symbol,
+            quantity=quantity,
+            price=price,
+            commission=commission,
+            slippage=slippage,
+        )
+
+
+def _move(position: Position, quantity: float, price: float) -> None:
+    """Change a position by a fill: adding averages the price, reducing keeps it, a flip resets."""
+    before = position.quantity
+    after = before + quantity
+    if abs(after) <= _TINY:
+        position.quantity = position.average_price = 0.0
+        return
+    if before * quantity >= 0.0:
+        position.average_price = (position.average_price * before + price * quantity) / after
+    elif before * after < 0.0:
+        position.average_price = price
+    position.quantity = after

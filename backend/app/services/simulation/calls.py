@@ -1,0 +1,109 @@
+"""The calls of a batch: the feeds' events in time order, played piece by piece."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from app.core.strategy import Clock, IndicatorValue, Strategy
+from app.core.strategy.views import NAN
+from app.core.types import Int64s
+from app.services.execution.exchange import SimulatedExchange
+from app.services.simulation.feeds import Events, Feed
+from app.services.simulation.loops import merged_feeds_loop, single_feed_loop
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who takes part in a run: the feeds in the order of calls, and the strategies behind them."""
+
+    names: tuple[str, ...]
+    strategies: Sequence[Strategy]
+    feeds: Sequence[Feed]
+    exchange: SimulatedExchange
+    clock: Clock
+
+
+class Calls:
+    """The calls of one batch, merged over the feeds in time order, played piece by piece."""
+
+    def __init__(self, cast: Cast, events: Sequence[Events]) -> None:
+        self._clock = cast.clock
+        self._exchange = cast.exchange
+        self._feeds = cast.feeds
+        self._next = 0
+        single = len(cast.feeds) == 1
+        self._end_ns, self._columns = _single(events[0]) if single else _merged(cast, events)
+        self._play = self._play_single if single else self._play_merged
+
+    def play(self, until_ns: int) -> None:
+        """Make the calls up to `until_ns`."""
+        first, last = self._next, int(self._end_ns.searchsorted(until_ns, side="right"))
+        self._next = last
+        if last > first:
+            rows = zip(*(_as_list(column, first, last) for column in self._columns), strict=True)
+            self._play(rows)
+
+    def _play_single(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        feed, exchange = self._feeds[0], self._exchange
+        loop = single_feed_loop(len(feed.handles))
+        loop(
+            rows,
+            self._clock,
+            exchange.working,
+            exchange.match_until,
+            feed.on_event,
+            feed.cursor,
+            *feed.handles,
+        )
+
+    def _play_merged(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        loop = merged_feeds_loop(max(len(feed.handles) for feed in self._feeds))
+        loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
+
+
+def _single(events: Events) -> tuple[Int64s, list[Any]]:
+    return events.end_ns, [events.end_ns, events.rows, *events.bars, *events.values]
+
+
+def _merged(cast: Cast, events: Sequence[Events]) -> tuple[Int64s, list[Any]]:
+    """Columns of all feeds in time order; within an instant in the order of the feeds."""
+    width = max(len(feed.handles) for feed in cast.feeds)
+    end_ns = np.concatenate([event.end_ns for event in events])
+    order = np.argsort(end_ns, kind="stable")
+    feed_of = np.repeat(np.arange(len(events)), [len(event.end_ns) for event in events])[order]
+    objects = _objects(cast.feeds, width, cast.clock)
+    columns: list[Any] = [np.take(column, feed_of) for column in objects]
+    columns += [end_ns[order], np.concatenate([event.rows for event in events])[order]]
+    for k in range(len(events[0].bars)):
+        columns.append(np.concatenate([event.bars[k] for event in events])[order])
+    for k in range(width):
+        columns.append(np.concatenate([_value_column(event, k) for event in events])[order])
+    return end_ns[order], columns
+
+
+def _objects(
+    feeds: Sequence[Feed], width: int, clock: Clock
+) -> list[np.typing.NDArray[np.object_]]:
+    """Per column of a merged row's objects, the object of each feed; spare handles pad."""
+    spare = IndicatorValue(clock, lambda: np.empty(0, np.int64), lambda: np.empty(0))
+    rows = [
+        [feed.on_event, feed.cursor, *feed.handles, *[spare] * (width - len(feed.handles))]
+        for feed in feeds
+    ]
+    columns = []
+    for k in range(2 + width):
+        column = np.empty(len(feeds), np.object_)
+        column[:] = [row[k] for row in rows]
+        columns.append(column)
+    return columns
+
+
+def _value_column(events: Events, k: int) -> Any:
+    return events.values[k] if k < len(events.values) else np.full(len(events.end_ns), NAN)
+
+
+def _as_list(column: Any, first: int, last: int) -> list[Any]:
+    values: list[Any] = column[first:last].tolist()
+    return values

@@ -1,0 +1,75 @@
+"""The deriving stage: minute bars in; derived bars and indicators out, appended to SessionData."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.core.data_structures import BarColumns
+from app.core.indicators import IndicatorSpec, IndicatorState
+from app.core.intervals import ONE_MINUTE
+from app.core.session_data import SeriesKey, SessionData
+from app.core.sessions import SessionGrid
+from app.core.types import Int64s
+from app.services.indicators import create_indicator
+from app.services.market_data.bar_aggregation import Aggregator
+from app.services.simulation.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows that one step added to each series of SessionData; complete up to `until_ns`."""
+
+    until_ns: int
+    rows: Mapping[SeriesKey, tuple[int, int]]
+
+
+class Derivation:
+    """Aggregates and indicates batch by batch; how the bars are cut does not matter.
+
+    It is the only writer of bars and indicators in `data`.
+    """
+
+    def __init__(self, plan: Plan, sessions: SessionGrid, data: SessionData) -> None:
+        self.data = data
+        self._symbols = plan.symbols
+        self._sessions = sessions
+        self._aggregators = {
+            symbol: [(interval, Aggregator(interval, sessions)) for interval in intervals]
+            for symbol, intervals in plan.intervals.items()
+        }
+        self._indicators: dict[SeriesKey, list[tuple[IndicatorSpec, IndicatorState]]] = {
+            key: [(spec, create_indicator(spec, sessions)) for spec in specs]
+            for key, specs in plan.indicators.items()
+        }
+
+    def outputs(self, key: SeriesKey, spec: IndicatorSpec) -> tuple[str, ...]:
+        """Names of an indicator's outputs, in the order they are stored."""
+        return dict(self._indicators[key])[spec].outputs
+
+    def step(self, minutes: Mapping[str, BarColumns], until_ns: int) -> Batch:
+        """Take the session minutes of each symbol up to `until_ns`, and derive from them."""
+        rows: dict[SeriesKey, tuple[int, int]] = {}
+        for symbol in self._symbols:
+            bars = minutes.get(symbol) or BarColumns.empty()
+            rows[symbol, ONE_MINUTE] = self._take((symbol, ONE_MINUTE), bars)
+            for interval, aggregator in self._aggregators[symbol]:
+                derived = aggregator.step(bars, until_ns=until_ns)
+                rows[symbol, interval] = self._take((symbol, interval), derived)
+        return Batch(until_ns, rows)
+
+    def _take(self, key: SeriesKey, bars: BarColumns) -> tuple[int, int]:
+        symbol, interval = key
+        taken = self.data.extend(symbol, interval, bars)
+        states = self._indicators.get(key)
+        if states and len(bars):
+            sessions = _session_of_rows(bars.start_ns, self._sessions)
+            for spec, state in states:
+                self.data.extend_indicator(symbol, interval, spec, state.step(bars, sessions))
+        return taken
+
+
+def _session_of_rows(start_ns: Int64s, sessions: SessionGrid) -> Int64s:
+    """Session number of each bar, for bars that all lie in sessions and are sorted."""
+    bounds = np.append(np.searchsorted(start_ns, sessions.open_ns), len(start_ns))
+    return np.repeat(np.arange(len(sessions)), np.diff(bounds))

@@ -1,0 +1,133 @@
+"""The deciding stage: for each instant move the clock, match orders, call the strategies.
+
+Within one instant: fills of all symbols first, then the owners are told, then strategies in the
+config's order, each over its symbols in the config's order. After a session's last instant come
+`on_session_end` and the expiry of day orders.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from app.core.data_structures import BarColumns
+from app.core.intervals import ONE_MINUTE
+from app.core.run_log import RunLog
+from app.core.session_data import SessionData
+from app.core.sessions import SessionGrid
+from app.core.strategy import Clock, Strategy
+from app.services.simulation.calls import Calls, Cast
+from app.services.simulation.derivation import Batch
+
+
+class Stepper:
+    """Plays batches to the strategies, session by session.
+
+    `first_session` is the position in `sessions` of the first one that is traded; what lies
+    before is history. A batch may end anywhere; its orders and positions carry on in the next.
+    """
+
+    def __init__(
+        self,
+        *,
+        cast: Cast,
+        data: SessionData,
+        symbols: Sequence[str],
+        sessions: SessionGrid,
+        first_session: int,
+    ) -> None:
+        self._cast = cast
+        self._data = data
+        self._symbols = tuple(symbols)
+        self._sessions = sessions
+        self._first_session = first_session
+        self._session = first_session
+        self._starting_cash = cast.exchange.ledger.account.cash
+        self._first_rows: list[int] | None = None
+        ends = [s for s in cast.strategies if _overrides(s, "on_session_end")]
+        self._session_enders = ends
+        self.bars_seen = 0
+
+    @property
+    def session(self) -> int:
+        """Position in the grid of the session being played, or to be played next."""
+        return self._session
+
+    def start(self) -> None:
+        """Call `on_start` of every strategy, at the open of the first session."""
+        self._cast.clock.now_ns = int(self._sessions.open_ns[self._first_session])
+        for strategy in self._cast.strategies:
+            with _located(self._cast.clock):
+                strategy.on_start()
+
+    def step(self, batch: Batch, *, keep_on: Callable[[], bool] = lambda: True) -> None:
+        """Play a batch; `keep_on` is asked between sessions and may end it there."""
+        self._load(batch)
+        calls = Calls(self._cast, [feed.events(self._data, batch) for feed in self._cast.feeds])
+        sessions, exchange = self._sessions, self._cast.exchange
+        while self._session < len(sessions) and keep_on():
+            close_ns = sessions.close_ns.item(self._session)
+            with _located(self._cast.clock):
+                calls.play(min(close_ns, batch.until_ns))
+                exchange.match_until(min(close_ns, batch.until_ns))
+            if close_ns > batch.until_ns:
+                break
+            self._end_session(close_ns)
+            if self._session < len(sessions) and sessions.open_ns[self._session] >= batch.until_ns:
+                break
+
+    def finish(self) -> RunLog:
+        """End what still works and hand over everything that happened."""
+        exchange, ledger = self._cast.exchange, self._cast.exchange.ledger
+        exchange.cancel_all("the run ended")
+        return RunLog(
+            starting_cash=self._starting_cash,
+            final_cash=ledger.account.cash,
+            symbols=self._symbols,
+            strategies=self._cast.names,
+            bars=self._traded_bars(),
+            sessions=self._sessions.slice(self._first_session, self._session),
+            fills=ledger.fills(),
+            orders=exchange.orders,
+            events=exchange.events(),
+        )
+
+    def _load(self, batch: Batch) -> None:
+        rows = [batch.rows[symbol, ONE_MINUTE] for symbol in self._symbols]
+        minutes = [
+            self._data.all_bars(symbol, ONE_MINUTE).slice(*span)
+            for symbol, span in zip(self._symbols, rows, strict=True)
+        ]
+        firsts = [first for first, _ in rows]
+        if self._first_rows is None:
+            self._first_rows = firsts
+        self._cast.exchange.load(minutes, firsts)
+        self.bars_seen += sum(len(bars) for bars in minutes)
+
+    def _end_session(self, close_ns: int) -> None:
+        self._session += 1
+        for strategy in self._session_enders:
+            with _located(self._cast.clock):
+                strategy.on_session_end()
+        self._cast.exchange.expire(close_ns)
+
+    def _traded_bars(self) -> dict[str, BarColumns]:
+        firsts = self._first_rows or [0] * len(self._symbols)
+        end = self._sessions.close_ns[self._session - 1] if self._session else 0
+        traded = {}
+        for symbol, first in zip(self._symbols, firsts, strict=True):
+            bars = self._data.all_bars(symbol, ONE_MINUTE)
+            traded[symbol] = bars.slice(first, int(bars.end_ns.searchsorted(end, side="right")))
+        return traded
+
+
+def _overrides(strategy: Strategy, name: str) -> bool:
+    return getattr(type(strategy), name) is not getattr(Strategy, name)
+
+
+@contextmanager
+def _located(clock: Clock) -> Iterator[None]:
+    """Add to an error that leaves a strategy where the run was when it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"raised when the run was at {clock.now:%Y-%m-%d %H:%M:%S %Z}")
+        raise
