@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 from rich.console import Console
 
 console = Console()
@@ -29,7 +28,8 @@ def to_json(value: object) -> Any:
 
     Dataclasses and mappings become objects, sequences, sets and arrays lists; dates, times
     and instants ISO 8601 text; durations seconds; Decimal, UUID and paths text; enums their
-    value. NaN and infinity become null.
+    value. NaN and infinity become null. Numpy's scalars and arrays are known by their
+    ``dtype``: importing numpy here would slow down every ``--help``.
 
     Raises:
         TypeError: for a type that has no such form.
@@ -40,24 +40,22 @@ def to_json(value: object) -> Any:
         return {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {_key(key): to_json(item) for key, item in value.items()}
+    if getattr(value, "dtype", None) is not None and not getattr(value, "shape", ()):
+        return _numpy_scalar(value)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return [to_json(item) for item in value]
     return _scalar(value)
 
 
+def _numpy_scalar(value: Any) -> Any:
+    return str(value) if value.dtype.kind in "mM" else to_json(value.item())
+
+
 def _scalar(value: object) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
-    if isinstance(value, float | np.floating):
-        return float(value) if isfinite(value) else None
-    return _text(value)
-
-
-def _text(value: object) -> Any:
-    if isinstance(value, np.datetime64):
-        return np.datetime_as_string(value)
-    if isinstance(value, np.generic):
-        return to_json(value.item())
+    if isinstance(value, float):
+        return value if isfinite(value) else None
     if isinstance(value, date | time):
         return value.isoformat()
     if isinstance(value, timedelta):

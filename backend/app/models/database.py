@@ -136,10 +136,8 @@ def session_factory(url: str) -> sessionmaker[Session]:
     address = make_url(url)
     _require_file(address)
     engine = make_engine(url)
-    with engine.connect() as connection:
-        known = inspect(connection).has_table("alembic_version")
-        revision = known and connection.scalar(text("SELECT version_num FROM alembic_version"))
-    if not revision:
+    revision = _revision(engine)
+    if revision is None:
         raise _uninitialised(address)
     if revision != SCHEMA_REVISION:
         raise ConfigurationError(
@@ -157,13 +155,30 @@ def upgrade_database(url: str, revision: str = "head") -> None:
     address = make_url(url)
     if (path := _sqlite_path(address)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    _migrate(url, revision, downwards=False)
+    if revision != "head" or not _is_current(url):
+        _migrate(url, revision, downwards=False)
 
 
 def downgrade_database(url: str, revision: str) -> None:
     """Take the database at `url` back to a schema revision; ``base`` drops every table."""
     _require_file(make_url(url))
     _migrate(url, revision, downwards=True)
+
+
+def _is_current(url: str) -> bool:
+    engine = make_engine(url)
+    try:
+        return _revision(engine) == SCHEMA_REVISION
+    finally:
+        engine.dispose()
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return None if revision is None else str(revision)
 
 
 def _migrate(url: str, revision: str, *, downwards: bool) -> None:

@@ -8,14 +8,9 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from app.core.calendar_days import CalendarDay, CalendarOverride, DayHours, MarketHours
 from app.core.exceptions import ConfigurationError
-from app.core.market_calendar import (
-    CalendarDay,
-    CalendarOverride,
-    DayHours,
-    MarketCalendar,
-    MarketHours,
-)
+from app.core.market_calendar import MarketCalendar
 from app.core.sessions import TradingSession
 from app.models.trading_calendar import CalendarDayRow, CalendarOverrideRow, MarketHoursRow
 
@@ -51,18 +46,29 @@ class CalendarRepository:
         Raises:
             ConfigurationError: no such market; the message lists those that are known.
         """
-        markets = self.markets()
+        markets = self._some_markets()
         for market in markets:
             if (market.exchange_group, market.asset_class) == (exchange_group, asset_class):
                 return market
-        if not markets:
-            raise ConfigurationError(
-                "the database holds no market calendar: run `init-db` or `time import-holidays`"
-            )
         known = ", ".join(f"{market.exchange_group} {market.asset_class}" for market in markets)
         raise ConfigurationError(
             f"exchange_group {exchange_group!r} with asset_class {asset_class!r} is not known; "
             f"there is {known}"
+        )
+
+    def asset_class_of(self, exchange_group: str) -> str:
+        """The asset class of the first market of an exchange group.
+
+        Raises:
+            ConfigurationError: no such group; the message lists those that are known.
+        """
+        markets = self._some_markets()
+        for market in markets:
+            if market.exchange_group == exchange_group:
+                return market.asset_class
+        known = ", ".join(sorted({market.exchange_group for market in markets}))
+        raise ConfigurationError(
+            f"exchange_group {exchange_group!r} is not known; there is {known}"
         )
 
     def market_calendar(self, exchange_group: str, asset_class: str) -> MarketCalendar:
@@ -129,6 +135,14 @@ class CalendarRepository:
             )
             for row in rows
         )
+
+    def _some_markets(self) -> tuple[MarketHours, ...]:
+        markets = self.markets()
+        if not markets:
+            raise ConfigurationError(
+                "the database holds no market calendar: run `init-db` or `time import-holidays`"
+            )
+        return markets
 
     def _days(
         self, table: type[CalendarDayRow | CalendarOverrideRow], exchange_group: str

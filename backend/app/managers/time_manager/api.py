@@ -1,5 +1,6 @@
 """`TimeManager`: what time it is, and what the market does then."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from threading import RLock
 from typing import Self
@@ -7,11 +8,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy.orm import Session
 
+from app.core.calendar_days import CalendarDay, ImportedCalendar, MarketHours
 from app.core.enums import MarketSession, OperationMode
 from app.core.exceptions import ConfigurationError
-from app.core.market_calendar import CalendarDay, MarketCalendar, MarketHours
+from app.core.market_calendar import MarketCalendar
 from app.core.sessions import SessionGrid, TradingSession
+from app.managers.time_manager.calendar_import import import_calendars
 from app.managers.time_manager.clock import Clock, SystemClock
+from app.managers.time_manager.exchanges import EXCHANGES
 from app.models.database import SessionLocal
 from app.repositories.calendar_repository import CalendarRepository
 
@@ -57,11 +61,7 @@ class TimeManager:
     @classmethod
     def for_exchange(cls, db: Session, exchange_group: str, *, clock: Clock | None = None) -> Self:
         """A manager of the market that `exchange_group` names alone, on the real clock."""
-        markets = CalendarRepository(db).markets()
-        asset_class = next(
-            (each.asset_class for each in markets if each.exchange_group == exchange_group), ""
-        )
-        CalendarRepository(db).market_hours(exchange_group, asset_class)
+        asset_class = CalendarRepository(db).asset_class_of(exchange_group)
         return cls(exchange_group=exchange_group, asset_class=asset_class, clock=clock)
 
     def configure(
@@ -88,6 +88,35 @@ class TimeManager:
             self._mode, self._extended = mode, extended_hours
             self._window = (first_date, last_date, backtest_days)
             self._backtest_ns, self._last_session = None, None
+
+    def import_calendars(
+        self,
+        db: Session,
+        *,
+        exchange_group: str | None = None,
+        only_outdated: bool = False,
+        on_progress: Callable[[str], None] = lambda _group: None,
+    ) -> tuple[ImportedCalendar, ...]:
+        """Fill the calendars from 1990 to the end of the year after next; the caller commits.
+
+        Repeating it changes nothing. `exchange_group` restricts it to one; with
+        `only_outdated`, those already filled that far by this version of the calendar library
+        are left alone. `on_progress` is told each group before it is read.
+        """
+        known = {exchange.exchange_group: exchange for exchange in EXCHANGES}
+        if exchange_group is not None and exchange_group not in known:
+            raise ConfigurationError(
+                f"exchange_group {exchange_group!r} is not known; there is {', '.join(known)}"
+            )
+        imported = import_calendars(
+            db,
+            today=_datetime(self._clock.now_ns(), UTC).date(),
+            exchanges=[known[exchange_group]] if exchange_group else EXCHANGES,
+            only_outdated=only_outdated,
+            on_progress=on_progress,
+        )
+        self.refresh()
+        return imported
 
     def refresh(self) -> None:
         """Forget the calendar, so that the next question reads it from the database."""

@@ -5,14 +5,13 @@ at no other time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date, time, timedelta
 from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.market_calendar import CalendarDay, MarketHours
+from app.core.calendar_days import CalendarDay, ImportedCalendar, MarketHours
 from app.managers.time_manager.exchanges import EXCHANGES, OVERRIDES, Exchange
 from app.repositories.calendar_repository import CalendarRepository
 
@@ -20,21 +19,6 @@ FIRST_DATE = date(1990, 1, 1)
 YEARS_AHEAD = 2
 
 _PLAIN_NAMES = {"July 4th": "Independence Day", "Black Friday": "Day after Thanksgiving"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportedCalendar:
-    """What the database now knows of one market; `is_new` is False if it knew it before."""
-
-    exchange_group: str
-    asset_class: str
-    first_date: date
-    last_date: date
-    sessions: int
-    holidays: int
-    early_closes: int
-    overrides: int
-    is_new: bool
 
 
 def import_calendars(

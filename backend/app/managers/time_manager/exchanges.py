@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 
-from app.core.market_calendar import CalendarDay, CalendarOverride, DayHours
+from app.core.calendar_days import CalendarDay, CalendarOverride, DayHours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from app.core.calendar_days import ImportedCalendar
 from app.managers.time_manager.api import TimeManager
-from app.managers.time_manager.calendar_import import ImportedCalendar, import_calendars
 from app.models.database import session_factory, upgrade_database
 
 
@@ -19,6 +19,6 @@ def initialise_database(
     """
     on_progress("schema")
     upgrade_database(url)
-    today = (time_manager or TimeManager()).get_current_time("UTC").date()
+    manager = time_manager or TimeManager()
     with session_factory(url).begin() as db:
-        return import_calendars(db, today=today, only_outdated=True, on_progress=on_progress)
+        return manager.import_calendars(db, only_outdated=True, on_progress=on_progress)

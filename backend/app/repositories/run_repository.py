@@ -1,0 +1,58 @@
+"""Records of finished runs, to and from the database."""
+
+from dataclasses import fields
+from uuid import UUID
+
+from sqlalchemy import String, cast, func, select
+from sqlalchemy.orm import Session
+
+from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.run_record import RunRecord
+from app.models.backtest_run import BacktestRunRow
+
+_FIELDS = tuple(field.name for field in fields(RunRecord))
+
+
+class RunRepository:
+    """Adds and finds runs in the caller's unit of work; a stored run never changes."""
+
+    def __init__(self, db: Session) -> None:
+        self._db = db
+
+    def add(self, record: RunRecord) -> None:
+        """Store `record`; its id must be new."""
+        values = {name: getattr(record, name) for name in _FIELDS}
+        values["strategies"] = [dict(strategy) for strategy in record.strategies]
+        values["symbols"] = list(record.symbols)
+        for name in ("config", "metrics", "data_quality"):
+            values[name] = dict(values[name])
+        self._db.add(BacktestRunRow(**values))
+        self._db.flush()
+
+    def get(self, run_id: UUID | str) -> RunRecord:
+        """The run with that id, or with the only id that begins with the text `run_id`.
+
+        Raises:
+            DataNotFoundError: there is none.
+            ConfigurationError: several ids begin like that.
+        """
+        prefix = str(run_id).replace("-", "").lower()
+        if not prefix or set(prefix) - set("0123456789abcdef"):
+            raise ConfigurationError(f"run id {run_id!r} is not hexadecimal: see `run list`")
+        key = func.replace(cast(BacktestRunRow.id, String), "-", "")
+        rows = self._db.scalars(select(BacktestRunRow).where(key.startswith(prefix)).limit(2)).all()
+        if not rows:
+            raise DataNotFoundError(f"there is no run {run_id}: see `run list`")
+        if len(rows) > 1:
+            raise ConfigurationError(f"several runs begin with {run_id}: give more of the id")
+        return _record(rows[0])
+
+    def list(self, limit: int = 20) -> tuple[RunRecord, ...]:
+        """The runs that finished last, newest first."""
+        order = (BacktestRunRow.finished_at.desc(), BacktestRunRow.started_at.desc())
+        rows = self._db.scalars(select(BacktestRunRow).order_by(*order).limit(limit))
+        return tuple(_record(row) for row in rows)
+
+
+def _record(row: BacktestRunRow) -> RunRecord:
+    return RunRecord(**{name: getattr(row, name) for name in _FIELDS})
