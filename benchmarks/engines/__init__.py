@@ -1,0 +1,1 @@
+"""One module per engine, offering the workloads it can do as subclasses of `Case`."""
