@@ -143,7 +143,8 @@ def own_indicators() -> dict[str, IndicatorInfo]:
 
 
 def _trailing_parameters(field: str) -> tuple[tuple[str, ParameterValue], ...]:
-    return ("field", field), ("period", "10d"), ("granularity", "daily"), ("min_periods", 0)
+    common = ("period", "10d"), ("granularity", "daily"), ("min_periods", 0)
+    return common if field == "volume" else (("field", field), *common)
 
 
 @cache

@@ -17,8 +17,12 @@ from app.services.indicators.history import InputHistory
 COLUMN_FIELDS = ("start_ns", "end_ns", "open", "high", "low", "close", "volume", "session")
 """What a function of columns finds in its mapping; times and session numbers are integers."""
 
-_CUTS = (0.191, 0.382, 0.5, 0.618, 0.854)
-"""Where a batch is cut to see whether values depend on later bars; the last row always is."""
+_FIRST_CUTS = (0.191, 0.382, 0.5, 0.618, 0.854)
+_LATER_CUTS = (0.5,)
+"""Where a batch is cut to see whether values depend on later bars, besides its last row.
+
+A batch with others before it is also compared with all that they gave.
+"""
 
 
 class IndicatorBar(NamedTuple):
@@ -175,9 +179,10 @@ def _same(left: Floats, right: Floats) -> np.typing.NDArray[np.bool_]:
 
 
 def _cuts(seen: int, total: int) -> list[int]:
-    """Row counts strictly between those seen before and all: fewer for small batches."""
+    """Row counts strictly between those seen before and all."""
     count = total - seen
-    inner = {seen + int(count * share) for share in _CUTS} | {total - 1}
+    shares = _LATER_CUTS if seen else _FIRST_CUTS
+    inner = {seen + int(count * share) for share in shares} | {total - 1}
     return sorted(cut for cut in inner if seen < cut < total)
 
 

@@ -115,7 +115,7 @@ def trailing_rule(spec: IndicatorSpec) -> tuple[TrailingRule, str]:
         raise ConfigurationError(
             f"indicator {spec.name}: granularity={granularity!r} must be {DAILY!r} or {MINUTE!r}"
         )
-    field = _field(spec, str(values["field"]))
+    field = _field(spec, str(values.get("field", "volume")))
     return TrailingRule(field, _STATISTICS[spec.name], sessions, min_periods), granularity
 
 
@@ -139,6 +139,10 @@ def _field(spec: IndicatorSpec, named: str) -> str:
     if "field" in dict(spec.parameters) and field != named:
         raise ConfigurationError(
             f"indicator {spec.name}: field={named!r} and inputs={spec.inputs!r} disagree; give one"
+        )
+    if "field" not in dict(info.parameters) and field != named:
+        raise ConfigurationError(
+            f"indicator {spec.name} reads {named}, not {field}; use trailing_average for that"
         )
     return field
 

@@ -58,6 +58,8 @@ class Doubled:
         (of("trailing_high", granularity="minute"), "needs the sessions' opening times"),
         (of("trailing_average", field="vol"), "cannot read 'vol'"),
         (of("trailing_average", "high", field="low"), "disagree; give one"),
+        (of("trailing_volume", "close"), "reads volume, not close; use trailing_average"),
+        (of("trailing_volume", field="close"), "trailing_volume has no parameter 'field'"),
         (IndicatorSpec("custom"), "needs a class with update(bar) or a function of columns"),
         (IndicatorSpec("SMA", function=len), "only 'custom' takes a function"),
         (IndicatorSpec.custom(Doubled), "its class has no method update(bar)"),
