@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -184,6 +185,26 @@ def test_a_damaged_text_is_a_config_or_a_refusal(position: int, length: int, put
     text = EXAMPLE_TEXT[:position] + put + EXAMPLE_TEXT[position + length :]
     error = refusal_of(text)
     assert error is None or error.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1' + ',"a":1' * 100_000 + "}",
+        "{" + ",".join(f'"field{k}":1' for k in range(60_000)) + "}",
+        replaced(("session_data_config", "symbols"), ["ALPHA"] * 100_000),
+        replaced(("session_data_config", "symbols"), [f"S{k % 50_000}" for k in range(100_000)]),
+        replaced(("session_data_config", "symbols"), list(range(100_000))),
+        replaced(("strategies",), [EXAMPLE["strategies"][0]] * 5_000),
+    ],
+    ids=["one key", "many keys", "one symbol", "many symbols", "numbers", "strategies"],
+)
+def test_a_large_mistake_is_refused_quickly(text: str) -> None:
+    began = time.perf_counter()
+    error = refusal_of(text)
+    assert error is not None
+    assert 1 <= len(error.problems) <= 50
+    assert time.perf_counter() - began < 5
 
 
 def test_a_mutation_that_is_no_mistake_would_be_noticed() -> None:

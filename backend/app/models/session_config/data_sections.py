@@ -298,12 +298,14 @@ class SessionDataConfig(Section):
         if selection == "all":
             return
         remedy = "is not among session_data_config.symbols; add it there or take it out here"
+        known = frozenset(self.symbols)
         for position, symbol in enumerate(selection):
-            if symbol not in self.symbols:
+            if symbol not in known:
                 yield (position,), f"{shown(symbol)} {remedy}"
 
     def selected(self, selection: SymbolSelection) -> tuple[str, ...]:
         """The symbols `selection` stands for, in the session's order."""
         if selection == "all":
             return self.symbols
-        return tuple(symbol for symbol in self.symbols if symbol in selection)
+        chosen = frozenset(selection)
+        return tuple(symbol for symbol in self.symbols if symbol in chosen)

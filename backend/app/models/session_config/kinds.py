@@ -176,10 +176,11 @@ ParameterValue = Annotated[
 
 
 def _each_once(values: tuple[T, ...]) -> tuple[T, ...]:
+    first_places = dict(zip(reversed(values), range(len(values) - 1, -1, -1), strict=True))
     refuse(
         ((position,), f"{shown(str(value))} is listed twice; keep one")
         for position, value in enumerate(values)
-        if value in values[:position]
+        if first_places[value] != position
     )
     return values
 

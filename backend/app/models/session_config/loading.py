@@ -1,7 +1,9 @@
 """Reading a session config: from a file, a JSON text, or a mapping made in Python."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from pydantic import ValidationError
 
 from app.core.exceptions import ConfigurationError
 from app.models.session_config.kinds import Mistake
-from app.models.session_config.problems import problems_of
+from app.models.session_config.problems import MOST_TOLD, problems_of
 from app.models.session_config.session import SessionConfig
 from app.models.session_config.wording import located, one_of, shown
 
@@ -59,7 +61,7 @@ def read_session_config(data: Mapping[str, Any], source: str = "session config")
     Raises:
         ConfigurationError: if anything in it is wrong; `problems` holds every mistake found.
     """
-    mistakes = _unusable((), data)
+    mistakes = islice(_unusable((), data), MOST_TOLD)
     problems = tuple(located(path, sentence) for path, sentence in mistakes)
     if not problems:
         try:
@@ -67,6 +69,7 @@ def read_session_config(data: Mapping[str, Any], source: str = "session config")
         except ValidationError as error:
             problems = problems_of(error, data, SessionConfig)
     count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+    count += " or more" if len(problems) == MOST_TOLD else ""
     lines = "".join(f"\n  {problem}" for problem in problems)
     raise ConfigurationError(f"{source} has {count}:{lines}", problems)
 
@@ -76,8 +79,8 @@ class _Object(dict[str, Any]):
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
-        keys = [key for key, _ in pairs] if len(self) < len(pairs) else []
-        self.repeated = {key: keys.count(key) for key in keys if keys.count(key) > 1}
+        counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
+        self.repeated = {key: count for key, count in counts.items() if count > 1}
 
 
 class _NotANumber:
@@ -114,7 +117,7 @@ def _number(text: str) -> float | _NotANumber:
 
 
 def _explained(text: str, position: int, message: str) -> str:
-    if text[position : position + 1] == ",":  # later Pythons point at the comma before a bracket
+    if message.startswith("Illegal trailing comma"):  # later Pythons point at the comma
         position += len(text[position:]) - len(text[position + 1 :].lstrip())
     message = message[:1].lower() + message[1:]
     rest, before = text[position : position + 2], text[:position].rstrip()[-1:]

@@ -1,6 +1,7 @@
 """Mistakes in a config, each as one sentence that names the field, the value and the remedy."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -38,6 +39,9 @@ LATER = {
 }
 """Fields that are planned and do nothing yet."""
 
+MOST_TOLD = 50
+"""How many mistakes are told at once."""
+
 _TOO_SMALL = {"greater_than", "greater_than_equal"}
 _TOO_LARGE = {"less_than", "less_than_equal"}
 _UNKNOWN_WORD = {"enum", "literal_error"}
@@ -54,12 +58,12 @@ class _Place(NamedTuple):
 
 def problems_of(error: ValidationError, data: Any, root: type[BaseModel]) -> tuple[str, ...]:
     """The mistakes pydantic found in `data` when it was read as `root`, in our words."""
-    found = dict.fromkeys(
+    found = (
         located(path, sentence)
         for details in error.errors(include_url=False)
         for path, sentence in _mistakes(details, data, root)
     )
-    return tuple(found)
+    return tuple(dict.fromkeys(islice(found, MOST_TOLD)))
 
 
 def _mistakes(details: Any, data: Any, root: type[BaseModel]) -> Iterator[tuple[Path, str]]:

@@ -21,12 +21,14 @@ from app.core.costs import (
 from app.core.exceptions import ConfigurationError
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_DAY, ONE_MINUTE, Interval
+from app.managers.time_manager.exchanges import EXCHANGES
 from app.models.session_config import (
     ExecutionConfig,
     load_session_config,
     parse_session_config,
     read_session_config,
 )
+from app.models.session_config.session import TRADED
 
 CONFIGS = Path(__file__).resolve().parents[3] / "session_configs"
 EXAMPLE = CONFIGS / "example_session.json"
@@ -169,6 +171,11 @@ def test_symbols_of_every_market_are_symbols(symbol: str) -> None:
     raw = json.loads(DOCUMENTED)
     raw["session_data_config"]["symbols"] = [symbol]
     assert read_session_config(raw).session_data_config.symbols == (symbol,)
+
+
+def test_the_markets_of_a_config_are_those_with_a_calendar() -> None:
+    known = {(exchange.exchange_group, exchange.asset_class) for exchange in EXCHANGES}
+    assert {(group.value, traded.value) for group, traded in TRADED.items()} == known
 
 
 def test_an_interval_keeps_its_value_through_a_round_trip() -> None:
