@@ -102,14 +102,14 @@ class ParquetStorage:
         """
         folder = self._symbol_folder(symbol)
         frame, duplicates = _newest_of_each_minute(bars)
-        months = _month_numbers(frame["ts"].to_numpy())
-        added = replaced = 0
+        added = replaced = months = 0
         with writing(folder):
-            for month in np.unique(months):
-                rows = frame.filter(months == month)
-                fresh = self._merge_month(symbol, str(month), rows, frozenset(labels))
+            for month, first, last in _stretches(frame["ts"].to_numpy()):
+                rows = frame[first:last]
+                fresh = self._merge_month(symbol, month, rows, frozenset(labels))
                 added, replaced = added + fresh, replaced + len(rows) - fresh
-        return WriteSummary(symbol, added, replaced, duplicates, len(np.unique(months)))
+                months += 1
+        return WriteSummary(symbol, added, replaced, duplicates, months)
 
     def read(
         self, symbol: str, first_ns: int = _EARLIEST_NS, last_ns: int = _LATEST_NS
@@ -242,8 +242,12 @@ def _newest_of_each_minute(bars: BarColumns) -> tuple[pl.DataFrame, int]:
     return unique, len(frame) - len(unique)
 
 
-def _month_numbers(starts_ns: Int64s) -> np.typing.NDArray[np.datetime64]:
-    return starts_ns.astype("datetime64[ns]").astype("datetime64[M]")
+def _stretches(starts_ns: Int64s) -> list[tuple[str, int, int]]:
+    """The months of sorted bars, each with the rows ``[first, last)`` that lie in it."""
+    months = starts_ns.astype("datetime64[ns]").astype("datetime64[M]")
+    names, firsts = np.unique(months, return_index=True)
+    lasts = [*firsts[1:].tolist(), len(months)]
+    return list(zip(names.astype(str).tolist(), firsts.tolist(), lasts, strict=True))
 
 
 def _columns(frame: pl.DataFrame) -> BarColumns:

@@ -1,0 +1,79 @@
+"""What is wrong, or odd, about bars: found and named, never silently dropped."""
+
+from typing import Final
+
+import numpy as np
+
+from app.core.data_structures import BarColumns
+from app.core.types import Bools, Floats, Int64s
+
+MAX_PRICE: Final = 1e12
+MAX_VOLUME: Final = 1e18
+SPIKE_FACTOR: Final = 5.0
+STALE_MINUTES: Final = 30
+
+
+def impossible_prices(values: Floats) -> Bools:
+    """Rows that are no price: NaN, infinite, zero, negative, or above 10 ** 12."""
+    return ~((values > 0) & (values <= MAX_PRICE))
+
+
+def impossible_volumes(values: Floats) -> Bools:
+    """Rows that are no volume: NaN, infinite, negative, or above 10 ** 18."""
+    return ~((values >= 0) & (values <= MAX_VOLUME))
+
+
+def not_enclosed(open_: Floats, high: Floats, low: Floats, close: Floats) -> Bools:
+    """Rows whose high or low does not enclose open and close (high below low included)."""
+    return (high < np.maximum(open_, close)) | (low > np.minimum(open_, close))
+
+
+def spike_rows(bars: BarColumns, *, factor: float = SPIKE_FACTOR) -> Int64s:
+    """Bars with a price `factor` times above or below their surroundings.
+
+    The surroundings are the median close of the bar, the two before and the two after it:
+    one or two wild bars stand out, a split or an overnight gap does not.
+    """
+    if len(bars) < 3 or bars.high.max() < factor * bars.low.min():
+        return np.empty(0, np.int64)
+    usual = _median_of_five(np.pad(bars.close, 2, mode="edge"))
+    return np.flatnonzero((bars.high >= factor * usual) | (bars.low * factor <= usual))
+
+
+def _median_of_five(padded: Floats) -> Floats:
+    a, b, c, d, e = (padded[shift : len(padded) - 4 + shift] for shift in range(5))
+    low = np.maximum(np.minimum(a, b), np.minimum(d, e))
+    high = np.minimum(np.maximum(a, b), np.maximum(d, e))
+    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), c))
+
+
+def stale_runs(bars: BarColumns, *, minutes: int = STALE_MINUTES) -> Int64s:
+    """First row of each run of at least `minutes` bars that repeat one and the same OHLC."""
+    if len(bars) < minutes:
+        return np.empty(0, np.int64)
+    changed = np.zeros(len(bars), np.bool_)
+    changed[0] = True
+    for column in (bars.open, bars.high, bars.low, bars.close):
+        changed[1:] |= column[1:] != column[:-1]
+    firsts = np.flatnonzero(changed)
+    lengths = np.diff(firsts, append=len(bars))
+    return firsts[lengths >= minutes]
+
+
+def out_of_order_rows(start_ns: Int64s) -> Int64s:
+    """Rows that start before the latest one above them."""
+    if len(start_ns) < 2 or bool(np.all(start_ns[1:] >= start_ns[:-1])):
+        return np.empty(0, np.int64)
+    return np.flatnonzero(start_ns < np.maximum.accumulate(start_ns))
+
+
+def duplicate_rows(start_ns: Int64s) -> Int64s:
+    """Rows of a minute that a row above them already has."""
+    order = np.argsort(start_ns, kind="stable")
+    again = start_ns[order][1:] == start_ns[order][:-1]
+    return np.sort(order[1:][again])
+
+
+def zero_volume_rows(bars: BarColumns) -> Int64s:
+    """Bars in which nothing was traded: no order can have been filled in them."""
+    return np.flatnonzero(bars.volume == 0)
