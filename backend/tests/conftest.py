@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.calendar_fixtures"]
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 

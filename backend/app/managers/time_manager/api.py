@@ -62,7 +62,9 @@ class TimeManager:
     def for_exchange(cls, db: Session, exchange_group: str, *, clock: Clock | None = None) -> Self:
         """A manager of the market that `exchange_group` names alone, on the real clock."""
         asset_class = CalendarRepository(db).asset_class_of(exchange_group)
-        return cls(exchange_group=exchange_group, asset_class=asset_class, clock=clock)
+        manager = cls(exchange_group=exchange_group, asset_class=asset_class, clock=clock)
+        manager._of(db)
+        return manager
 
     def configure(
         self,

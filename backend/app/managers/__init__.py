@@ -1,0 +1,1 @@
+"""Façades of the platform: time, data, execution and the system itself."""
