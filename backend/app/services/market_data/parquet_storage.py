@@ -246,7 +246,7 @@ def _stretches(starts_ns: Int64s) -> list[tuple[str, int, int]]:
     """The months of sorted bars, each with the rows ``[first, last)`` that lie in it."""
     months = starts_ns.astype("datetime64[ns]").astype("datetime64[M]")
     names, firsts = np.unique(months, return_index=True)
-    lasts = [*firsts[1:].tolist(), len(months)]
+    lasts = [*firsts[1:].tolist(), len(months)][: len(names)]
     return list(zip(names.astype(str).tolist(), firsts.tolist(), lasts, strict=True))
 
 
