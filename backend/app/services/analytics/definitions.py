@@ -11,16 +11,21 @@ class MetricDefinition:
     """One figure: the key it is stored under, the name users know, and how it is computed.
 
     `unit` is ``%`` (5.0 means five percent), ``money`` (quote currency), ``count``, ``days``
-    (calendar days), ``bars`` (minute bars of the symbol) or ``ratio``.
+    (calendar days), ``bars`` (minute bars of the symbol) or ``ratio``. `group` is the
+    heading it is shown under.
     """
 
     key: str
     label: str
     unit: Unit
     definition: str
+    group: str
     source: str = "arithmetic"
 
 
+_RISK = "Return and risk"
+_TRADES = "Trades"
+_ACTIVITY = "Activity and costs"
 _EMPYRICAL = "empyrical"
 _VAN_THARP = "Van K. Tharp, Definitive Guide to Position Sizing (2008)"
 
@@ -30,18 +35,21 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Final Equity",
         "money",
         "Cash plus positions at their last closes, at the end of the run.",
+        _RISK,
     ),
     MetricDefinition(
         "net_profit",
         "Net Profit",
         "money",
         "Final equity less starting cash: the sum of the net P&L of all trades, open ones too.",
+        _RISK,
     ),
     MetricDefinition(
         "return_pct",
         "Return",
         "%",
         "Final equity over starting cash, less one.",
+        _RISK,
         f"{_EMPYRICAL}.cum_returns_final",
     ),
     MetricDefinition(
@@ -50,6 +58,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "%",
         "Return of starting cash spread evenly over all symbols, each bought at the open of its "
         "first bar and held to its last close, in fractions and free of costs.",
+        _RISK,
     ),
     MetricDefinition(
         "cagr_pct",
@@ -57,6 +66,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "%",
         "Compound annual growth rate: (final equity / starting cash) ^ (P / sessions) - 1, where P "
         "is the number of sessions in a year: 252, or 365 for a market that never closes.",
+        _RISK,
         f"{_EMPYRICAL}.cagr (annual_return)",
     ),
     MetricDefinition(
@@ -65,6 +75,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "%",
         "Sample standard deviation (n - 1) of the session returns, times the square root of P. A "
         "session return is equity at the session's close over that at the close before, less one.",
+        _RISK,
         f"{_EMPYRICAL}.annual_volatility",
     ),
     MetricDefinition(
@@ -73,6 +84,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "Mean session return over its sample standard deviation, times the square root of P; "
         "risk-free rate zero.",
+        _RISK,
         f"{_EMPYRICAL}.sharpe_ratio; W. F. Sharpe, The Sharpe Ratio (1994)",
     ),
     MetricDefinition(
@@ -81,6 +93,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "Mean session return over the root mean square of the negative ones (positive ones count "
         "as zero), times the square root of P; required return zero.",
+        _RISK,
         f"{_EMPYRICAL}.sortino_ratio; F. A. Sortino, L. N. Price (1994)",
     ),
     MetricDefinition(
@@ -89,6 +102,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "CAGR over the size of the maximum drawdown. The drawdown is the one seen minute by "
         "minute, so this is never better than the usual figure from session closes.",
+        _RISK,
         f"{_EMPYRICAL}.calmar_ratio; T. W. Young (1991)",
     ),
     MetricDefinition(
@@ -97,6 +111,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "%",
         "The deepest fall of equity below its highest value so far (starting cash included), in "
         "percent of that value, seen at the end of every minute bar. Zero or negative.",
+        _RISK,
         f"{_EMPYRICAL}.max_drawdown",
     ),
     MetricDefinition(
@@ -105,42 +120,42 @@ METRICS: tuple[MetricDefinition, ...] = (
         "days",
         "Calendar days from the peak before the maximum drawdown until equity is back at it, or "
         "to the end of the run if it never is.",
+        _RISK,
     ),
     MetricDefinition(
         "max_drawdown_sessions",
         "Max. Drawdown Sessions",
         "count",
         "Session closes that lie within that time, from after the peak to the recovery.",
+        _RISK,
     ),
     MetricDefinition(
         "longest_drawdown_days",
         "Longest Drawdown",
         "days",
         "Calendar days of the longest time equity stayed below a peak it had reached.",
-    ),
-    MetricDefinition(
-        "exposure_pct",
-        "Exposure Time",
-        "%",
-        "Share of all minute bars at whose end a position was held.",
+        _RISK,
     ),
     MetricDefinition(
         "trades",
         "# Trades",
         "count",
         "Round trips completed. Open ones are counted apart and stay out of every trade figure.",
+        _TRADES,
     ),
     MetricDefinition(
         "open_trades",
         "# Open Trades",
         "count",
         "Round trips still open at the end, marked at the last close.",
+        _TRADES,
     ),
     MetricDefinition(
         "win_rate_pct",
         "Win Rate",
         "%",
         "Share of completed trades whose net P&L is above zero.",
+        _TRADES,
     ),
     MetricDefinition(
         "profit_factor",
@@ -148,6 +163,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "Sum of the net P&L of winning trades over the size of the sum of losing ones. Undefined "
         "without a losing trade.",
+        _TRADES,
     ),
     MetricDefinition(
         "expectancy",
@@ -155,6 +171,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "money",
         "Win rate times the average win, less loss rate times the average loss: the mean net P&L "
         "of a completed trade.",
+        _TRADES,
         _VAN_THARP,
     ),
     MetricDefinition(
@@ -163,6 +180,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "System quality number: square root of the number of completed trades, times the mean of "
         "their net P&L over its sample standard deviation. The count is not capped at 100.",
+        _TRADES,
         _VAN_THARP,
     ),
     MetricDefinition(
@@ -170,36 +188,84 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Avg. Trade",
         "%",
         "Mean return of completed trades: net P&L over the entry value.",
+        _TRADES,
     ),
-    MetricDefinition("best_trade_pct", "Best Trade", "%", "Highest return of a completed trade."),
-    MetricDefinition("worst_trade_pct", "Worst Trade", "%", "Lowest return of a completed trade."),
-    MetricDefinition("average_win", "Avg. Win", "money", "Mean net P&L of the winning trades."),
+    MetricDefinition(
+        "best_trade_pct",
+        "Best Trade",
+        "%",
+        "Highest return of a completed trade.",
+        _TRADES,
+    ),
+    MetricDefinition(
+        "worst_trade_pct",
+        "Worst Trade",
+        "%",
+        "Lowest return of a completed trade.",
+        _TRADES,
+    ),
+    MetricDefinition(
+        "average_win",
+        "Avg. Win",
+        "money",
+        "Mean net P&L of the winning trades.",
+        _TRADES,
+    ),
     MetricDefinition(
         "average_loss",
         "Avg. Loss",
         "money",
         "Mean net P&L of the losing trades (below zero). A trade of exactly zero is neither.",
+        _TRADES,
     ),
     MetricDefinition(
         "average_bars_held",
         "Avg. Bars Held",
         "bars",
         "Mean number of minute bars from a completed trade's entry bar to its exit bar.",
+        _TRADES,
     ),
     MetricDefinition(
-        "long_trades", "# Long Trades", "count", "Completed trades that bought first."
+        "exposure_pct",
+        "Exposure Time",
+        "%",
+        "Share of all minute bars at whose end a position was held.",
+        _ACTIVITY,
     ),
     MetricDefinition(
-        "short_trades", "# Short Trades", "count", "Completed trades that sold first."
+        "long_trades",
+        "# Long Trades",
+        "count",
+        "Completed trades that bought first.",
+        _ACTIVITY,
     ),
     MetricDefinition(
-        "long_profit", "Long Net P&L", "money", "Net P&L of the completed long trades."
+        "short_trades",
+        "# Short Trades",
+        "count",
+        "Completed trades that sold first.",
+        _ACTIVITY,
     ),
     MetricDefinition(
-        "short_profit", "Short Net P&L", "money", "Net P&L of the completed short trades."
+        "long_profit",
+        "Long Net P&L",
+        "money",
+        "Net P&L of the completed long trades.",
+        _ACTIVITY,
     ),
     MetricDefinition(
-        "fills", "# Fills", "count", "Executions, each side of a trade counted by itself."
+        "short_profit",
+        "Short Net P&L",
+        "money",
+        "Net P&L of the completed short trades.",
+        _ACTIVITY,
+    ),
+    MetricDefinition(
+        "fills",
+        "# Fills",
+        "count",
+        "Executions, each side of a trade counted by itself.",
+        _ACTIVITY,
     ),
     MetricDefinition(
         "turnover",
@@ -207,9 +273,14 @@ METRICS: tuple[MetricDefinition, ...] = (
         "ratio",
         "Value of all fills over the account's mean equity: 2.0 means the account was bought and "
         "sold once. Over the whole run, not annualised.",
+        _ACTIVITY,
     ),
     MetricDefinition(
-        "commission", "Commission", "money", "Fees of all fills; inside every net figure."
+        "commission",
+        "Commission",
+        "money",
+        "Fees of all fills; inside every net figure.",
+        _ACTIVITY,
     ),
     MetricDefinition(
         "slippage",
@@ -217,6 +288,7 @@ METRICS: tuple[MetricDefinition, ...] = (
         "money",
         "What the fills cost against the prices before slippage. Already inside fill prices, so "
         "inside every figure.",
+        _ACTIVITY,
     ),
 )
 """Every figure, in the order it is shown."""

@@ -58,7 +58,7 @@ def figure(metric: MetricDefinition, value: float, benchmark: float | None = Non
     is_bad = metric.key in _SIGNED and value < 0
     source = "" if metric.source == "arithmetic" else f" Formula: {metric.source}."
     text = format_figure(value, metric.unit)
-    return Figure(metric.label, text, metric.definition + source, beside, is_bad)
+    return Figure(metric.label, text, metric.definition + source, beside, is_bad, metric.group)
 
 
 def text_table(head: Sequence[tuple[str, str]], figures: Sequence[Figure]) -> str:

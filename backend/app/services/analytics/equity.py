@@ -59,7 +59,8 @@ def time_grid(bars: Sequence[BarColumns]) -> Int64s:
     longest = max(ends, key=len)
     if all(_same(times, longest) for times in ends):
         return longest
-    return np.unique(np.concatenate(ends))
+    merged = np.sort(np.concatenate(ends))
+    return merged[np.concatenate(([True], merged[1:] != merged[:-1]))]
 
 
 def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
@@ -67,7 +68,7 @@ def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
     times = time_grid(list(log.bars.values())) if grid is None else grid
     fills = log.fills
     cash = _steps(times, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
-    held = [symbol_value(log, index, times) for index in np.unique(fills.symbol).tolist()]
+    held = [symbol_value(log, index, times) for index in present(fills.symbol)]
     if not held:
         return _curve(log.starting_cash, times, cash, np.zeros(len(times)), np.zeros(len(times)))
     value, gross = held[0], np.abs(held[0])
@@ -129,6 +130,12 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
         growth += last_close(bars, grid) / bars.open[0]
     value = log.starting_cash * growth / max(len(traded), 1)
     return _curve(log.starting_cash, grid, np.zeros(len(grid)), value, value)
+
+
+def present(positions: Int64s) -> list[int]:
+    """The list positions that occur, in order."""
+    # Not np.unique: its first call imports numpy.ma, which takes longer than a whole backtest.
+    return np.flatnonzero(np.bincount(positions)).tolist()
 
 
 def _same(left: Int64s, right: Int64s) -> bool:

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
-
 from app.core.run_log import RunLog
 from app.core.types import SECOND_NS
 from app.services.analytics.definitions import BY_KEY
 from app.services.analytics.display import figure, figure_rows, format_figure
-from app.services.analytics.equity import EquityCurve
+from app.services.analytics.equity import EquityCurve, present
 from app.services.analytics.info import RunInfo
 from app.services.analytics.statistics import Figures, session_returns
 from app.services.analytics.trades import TradeColumns
@@ -138,7 +136,7 @@ def _provenance(info: RunInfo, order_hash: str) -> dict[str, str]:
 
 def _fills(log: RunLog) -> dict[str, FillData]:
     found = {}
-    for index in np.unique(log.fills.symbol).tolist():
+    for index in present(log.fills.symbol):
         own = log.fills.take(log.fills.symbol == index)
         found[log.symbols[index]] = FillData(own.bar_end_ns, own.quantity, own.price)
     return found

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.core.run_log import FillColumns, RunLog
 from app.core.types import Bools, Floats, Int64s
+from app.services.analytics.equity import present
 
 _TOLERANCE = 1e-9
 """Fractions of units below this part of the largest fill are rounding, not positions."""
@@ -87,7 +88,7 @@ def excursions_pct(log: RunLog, trades: TradeColumns) -> tuple[Floats, Floats]:
     """
     worst, best = trades.exit_price.copy(), trades.exit_price.copy()
     low, high = trades.exit_price.copy(), trades.exit_price.copy()
-    for index in np.unique(trades.symbol).tolist():
+    for index in present(trades.symbol):
         own = np.flatnonzero(trades.symbol == index)
         bars = log.bars[log.symbols[index]]
         first = np.searchsorted(bars.end_ns, trades.entry_bar_end_ns[own])
@@ -253,7 +254,7 @@ def _bar_rows(log: RunLog, fill: FillColumns, rows: Int64s) -> Int64s:
     """Row, in its symbol's bars, of the bar each of the given fills was executed in."""
     symbol, ends = fill.symbol[rows], fill.bar_end_ns[rows]
     found = np.empty(len(rows), np.int64)
-    for index in np.unique(symbol).tolist():
+    for index in present(symbol):
         own = symbol == index
         found[own] = np.searchsorted(log.bars[log.symbols[index]].end_ns, ends[own])
     return found

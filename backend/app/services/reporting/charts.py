@@ -49,9 +49,9 @@ def monthly_table(dates: npt.NDArray[np.datetime64], returns: Floats) -> str:
 def _month_cell(value: float | None, largest: float) -> str:
     if value is None:
         return "<td></td>"
-    weight = round(100 * abs(value) / largest) if largest else 0
+    weight = abs(value) / largest if largest else 0.0
     tone = "loss" if value < 0 else "gain"
-    return f'<td class="{tone}" style="--w:{weight}%">{value:+.2f}</td>'
+    return f'<td class="{tone}" style="--w:{weight:.2f}">{value:+.2f}</td>'
 
 
 def distribution(returns_pct: Floats) -> str:
@@ -72,11 +72,11 @@ def distribution(returns_pct: Floats) -> str:
     mean = float(returns_pct.mean())
     zero = _across(0.0, edges)
     return (
-        '<svg class=hist viewBox="0 0 640 240" role=img aria-label="Distribution of trade returns">'
+        '<svg class=hist viewBox="0 0 640 212" role=img aria-label="Distribution of trade returns">'
         f"{bars}<line class=axis x1=0 x2=640 y1=210 y2=210 />"
-        f"<line class=zero x1={zero:.1f} x2={zero:.1f} y1=8 y2=210 />"
-        f"{_label(edges[0], edges, 'start')}{_label(0.0, edges, 'middle')}"
-        f"{_label(edges[-1], edges, 'end')}</svg>"
+        f"<line class=zero x1={zero:.1f} x2={zero:.1f} y1=8 y2=210 /></svg>"
+        f"<p class=ticks><span>{edges[0]:+.2f} %</span><span>{edges[-1]:+.2f} %</span>"
+        f"<span style=left:{zero / 6.4:.1f}%>0</span></p>"
         f"<p class=note>{len(returns_pct):,} completed trades, mean {mean:+.3f} %, "
         f"median {float(np.median(returns_pct)):+.3f} %. Returns per trade in percent of the "
         "entry value, after costs.</p>"
@@ -104,11 +104,6 @@ def _bar(place: int, count: int, edges: Floats, most: int) -> str:
         f"height={height:.1f} rx=2><title>{left:+.3f} % to {right:+.3f} %: {count} trades"
         "</title></rect>"
     )
-
-
-def _label(value: float, edges: Floats, anchor: str) -> str:
-    text = "0" if value == 0 else f"{value:+.2f} %"
-    return f"<text x={_across(value, edges):.1f} y=230 text-anchor={anchor}>{text}</text>"
 
 
 def sparkline(values: Floats, *, label: str, width: int = 520, height: int = 120) -> str:

@@ -10,13 +10,17 @@ from app.core.types import Bools, Floats, Int64s
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the figures table; texts are ready to show, `is_bad` marks a loss."""
+    """One line of a table of figures; texts are ready to show, `is_bad` marks a loss.
+
+    Figures of one `group` stand together under its name.
+    """
 
     label: str
     value: str
     definition: str
     benchmark: str = ""
     is_bad: bool = False
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

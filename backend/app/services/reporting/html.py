@@ -29,6 +29,10 @@ MOST_CANDLES = 40_000
 MOST_FILLS = 20_000
 MOST_TRADES = 10_000
 
+_SYNTHETIC = (
+    "<p class=synthetic><b>Synthetic data.</b> These prices come from a seeded generator, not "
+    "from a market. They show that the machinery works, nothing about a strategy.</p>"
+)
 _PLACE = re.compile(r"\{\{(\w+)\}\}")
 _NO_FILLS = FillData(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
@@ -46,7 +50,9 @@ def render(data: ReportData) -> str:
         "css": _asset("report.css"),
         "header": _header(data),
         "headline": "".join(_tile(figure) for figure in data.headline),
-        "figures": _figures(data.figures),
+        "synthetic": _SYNTHETIC if data.is_synthetic else "",
+        "figures": _figures(data.figures, slice(0, 1)),
+        "more_figures": _figures(data.figures, slice(1, None)),
         "monthly": charts.monthly_table(data.sessions.dates, data.session_returns),
         "distribution": charts.distribution(data.trades.return_pct[~data.trades.is_open]),
         "symbols": _section("Symbols", "symbols", _table(data.symbol_figures)),
@@ -66,13 +72,7 @@ def _asset(name: str) -> str:
 
 
 def _header(data: ReportData) -> str:
-    badge = (
-        '<p class="synthetic"><b>Synthetic data.</b> These prices come from a seeded generator, '
-        "not from a market. They show that the machinery works, nothing about a strategy.</p>"
-        if data.is_synthetic
-        else ""
-    )
-    return f"<h1>{escape(data.title)}</h1><p class=subtitle>{escape(data.subtitle)}</p>{badge}"
+    return f"<h1>{escape(data.title)}</h1><p class=subtitle>{escape(data.subtitle)}</p>"
 
 
 def _tile(figure: Figure) -> str:
@@ -85,16 +85,28 @@ def _tile(figure: Figure) -> str:
     )
 
 
-def _figures(figures: Sequence[Figure]) -> str:
+def _figures(figures: Sequence[Figure], place: slice) -> str:
+    """Cards with the figures of some of the groups, in the order the groups first appear."""
+    groups = list(dict.fromkeys(figure.group for figure in figures))[place]
+    return "".join(
+        f"<section class=card><h2>{escape(group)}</h2>"
+        f"{_figure_table([figure for figure in figures if figure.group == group])}</section>"
+        for group in groups
+    )
+
+
+def _figure_table(figures: Sequence[Figure]) -> str:
+    compares = any(figure.benchmark for figure in figures)
     rows = "".join(
         f'<tr><th scope=row><span data-tip="{escape(figure.definition)}" tabindex=0>'
         f"{escape(figure.label)}</span></th>"
         f"<td{' class=bad' if figure.is_bad else ''}>{escape(figure.value)}</td>"
-        f"<td class=beside>{escape(figure.benchmark)}</td></tr>"
+        + (f"<td class=beside>{escape(figure.benchmark)}</td></tr>" if compares else "</tr>")
         for figure in figures
     )
     head = "<tr><td></td><th scope=col>Run</th><th scope=col class=beside>Buy &amp; hold</th></tr>"
-    return f"<table class=figures><thead>{head}</thead><tbody>{rows}</tbody></table>"
+    top = f"<thead>{head}</thead>" if compares else ""
+    return f"<table class=figures>{top}<tbody>{rows}</tbody></table>"
 
 
 def _table(table: Table) -> str:

@@ -41,10 +41,18 @@
       localization: { locale: "en-US" },
       timeScale: { timeVisible: true, secondsVisible: false, minBarSpacing: 0.005 },
       handleScroll: { vertTouchDrag: false, mouseWheel: false },
-      ...look(),
+      handleScale: { mouseWheel: false },
     });
+    chart.applyOptions(look());
     repaints.push(() => chart.applyOptions(look()));
     return chart;
+  };
+
+  const whenSized = (chart, act) => {
+    const scale = chart.timeScale();
+    if (scale.width()) act();
+    const once = () => { scale.unsubscribeSizeChange(once); act(); };
+    scale.subscribeSizeChange(once);
   };
 
   // ── equity, benchmark, drawdown ─────────────────────────────────────────────
@@ -76,7 +84,7 @@
     fall.setData(points(data.curve.drawdown));
     chart.panes()[0].setStretchFactor(7);
     chart.panes()[1].setStretchFactor(3);
-    chart.timeScale().fitContent();
+    whenSized(chart, () => chart.timeScale().fitContent());
     chart.subscribeCrosshairMove((move) => {
       const at = move.seriesData.get(run);
       byId("equity-at").textContent = at
@@ -120,20 +128,20 @@
       const fills = data.fills[shown];
       if (!range || !candles.length) return;
       const visible = fills.filter(([candle]) => candle >= range.from - 1 && candle <= range.to + 1);
-      const many = visible.length > MOST_MARKERS;
+      const many = visible.length > MOST_MARKERS, near = range.to - range.from < 240;
       byId("price-note").textContent = note(visible.length, many);
       markers.setMarkers(many ? [] : visible.map(([candle, quantity, price]) => ({
         time: candles[candle].time, price, size: 1,
         position: quantity > 0 ? "belowBar" : "aboveBar", shape: quantity > 0 ? "arrowUp" : "arrowDown",
         color: colour(quantity > 0 ? "buy" : "sell"),
-        text: visible.length <= 40 ? `${signed(quantity, Number.isInteger(quantity) ? 0 : 4)} @ ${price.toFixed(data.candles[shown].places)}` : "",
+        text: near ? `${signed(quantity, Number.isInteger(quantity) ? 0 : 4)} @ ${price.toFixed(data.candles[shown].places)}` : "",
       })));
     };
     const note = (count, many) => {
       const length = data.candles[shown].minutes;
       const candle = length === 1 ? "Candles are minute bars" : `Minute bars are joined to candles of ${length} minutes`;
       const fills = many ? `${count.toLocaleString("en-US")} fills in view: zoom in to see them` : `${count} fills in view`;
-      return `${candle}; times in ${data.zone}. ${fills}. Drag to move, pinch or drag the axis to zoom.`;
+      return `${candle}; times in ${data.zone}. ${fills}. Drag to move, drag an axis or pinch to zoom, double-click it to reset.`;
     };
     const look_at = (from, to) => chart.timeScale().setVisibleLogicalRange({ from, to });
     const perSession = () => {
@@ -166,7 +174,7 @@
         : "";
     });
     show(shown);
-    span(5);
+    whenSized(chart, () => span(5));
     dress();
     repaints.push(dress);
     return (name, from, to) => {
@@ -195,7 +203,7 @@
         name, ...(several ? [data.strategies[strategy]] : []), quantity.toLocaleString("en-US", { maximumFractionDigits: 8 }),
         stamp(entry), paid.toFixed(places), open ? "open" : stamp(exit), got.toFixed(places), money(net), `${signed(percent, 2)} %`,
       ].map((text) => element("td", { textContent: text }));
-      cells.slice(-2).forEach((cell) => cell.classList.add(net < 0 ? "loss-text" : "gain-text"));
+      cells.slice(-2).forEach((cell) => net && cell.classList.add(net < 0 ? "loss-text" : "gain-text"));
       const go = () => jump?.(name, from, to);
       return element("tr", { tabIndex: 0, title: "Show on the chart", onclick: go, onkeydown: (event) => event.key === "Enter" && go() }, ...cells);
     };
