@@ -302,3 +302,52 @@ _RETURN_KEYS = (
 )
 RETURN_METRICS = tuple(BY_KEY[key] for key in _RETURN_KEYS)
 """The figures that follow from an equity curve alone: also given for the benchmark."""
+
+_UNITS = {
+    "%": "percent (5.0 is five percent)",
+    "money": "quote currency",
+    "count": "number",
+    "days": "calendar days",
+    "bars": "minute bars",
+    "ratio": "ratio",
+}
+
+_INTRODUCTION = """\
+# What every figure means
+
+A result's `metrics` hold these figures for the account, its `symbol_metrics` for each symbol:
+of the account as it would be with that symbol's fills alone, so that net profits add up. A
+figure that is undefined (a ratio to nothing, a mean of no trades) is NaN, and null in JSON;
+it is never zero or infinite by accident.
+
+- **Equity** is cash plus positions at each symbol's last close, at the end of every minute
+  bar. A fill shows from the end of the bar it was executed in.
+- **Session returns** are taken from close to close, the first against the starting cash. A
+  year has 252 sessions, or 365 where sessions last around the clock.
+- **Trades** are round trips of one strategy in one symbol, lots first in, first out. A fill
+  that closes part of a lot, several lots, or reverses the position is split, its costs pro
+  rata. What is open at the end is marked at the last close, reported as open, and kept out of
+  the figures per trade. The net P&L of all trades, open ones included, is the final equity
+  less the starting cash.
+- **Buy & hold** spreads the starting cash evenly over all symbols, buys each at the open of
+  its first bar in fractions, free of costs, and holds to the last close.
+- **Excursions** (`mae_pct`, `mfe_pct` of a trade) are the worst and best price it saw against
+  its entry price, over the bars it was held in full, and its exit price.
+
+The formulas are held by tests to `empyrical-reloaded`, or to arithmetic where it has none.
+"""
+
+
+def markdown() -> str:
+    """The page ``docs/metrics.md``: every definition, by group."""
+    lines = [_INTRODUCTION]
+    for group in dict.fromkeys(metric.group for metric in METRICS):
+        lines += [f"## {group}", "", "| figure | key | unit | definition | formula |"]
+        lines.append("|---|---|---|---|---|")
+        lines += [
+            f"| {one.label} | `{one.key}` | {_UNITS[one.unit]} | {one.definition} | {one.source} |"
+            for one in METRICS
+            if one.group == group
+        ]
+        lines.append("")
+    return "\n".join(lines)

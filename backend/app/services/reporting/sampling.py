@@ -67,7 +67,7 @@ def candle_minutes(bars: int, most: int) -> int:
 def join(bars: BarColumns, sessions: SessionGrid, minutes: int) -> Candles:
     """Minute bars joined to candles of `minutes`, counted from each session's open."""
     session = np.searchsorted(sessions.open_ns, bars.start_ns, side="right") - 1
-    opens = sessions.open_ns[np.maximum(session, 0)] if len(sessions) else bars.start_ns
+    opens = sessions.open_ns[np.maximum(session, 0)] if len(sessions) else 0
     part = (bars.start_ns - opens) // (minutes * MINUTE_NS)
     if not len(bars):
         return Candles(minutes, bars, np.empty(0, np.int64))
