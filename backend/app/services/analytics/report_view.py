@@ -120,18 +120,34 @@ def _quality(quality: Mapping[str, Mapping[str, object]]) -> Table:
 
 
 def _cell(value: object) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _provenance(info: RunInfo, order_hash: str) -> dict[str, str]:
-    parameters = ", ".join(f"{name} = {value}" for name, value in info.parameters.items())
     return {
-        "Parameters": parameters,
+        "Parameters": _settings(info.parameters),
         "Data": "synthetic (seeded generator)" if info.is_synthetic else "",
         "Data fingerprint": info.data_fingerprint,
         "Order hash": order_hash,
         "Code version": info.code_version,
     }
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    """Names and values in one line; a strategy's own after its name."""
+    groups = [
+        f"{name}: {_settings(value)}"
+        for name, value in values.items()
+        if isinstance(value, Mapping)
+    ]
+    plain = [
+        f"{name} = {value}" for name, value in values.items() if not isinstance(value, Mapping)
+    ]
+    return ";  ".join([", ".join(plain), *groups] if plain else groups)
 
 
 def _fills(log: RunLog) -> dict[str, FillData]:

@@ -196,3 +196,13 @@ def test_equity_curve_points_of_a_month_are_all_shown(runs):
     log = runs.one_symbol(list(range(10, 110)), [runs.Fill(0, 0, 1, 10.0)], per_session=50)
     data = payload(RunResult(log).to_html())
     assert data["curve"]["equity"] == account_curve(log).equity.tolist()
+
+
+def test_settings_and_quality_are_shown_as_people_read_them(runs):
+    info = RunInfo(
+        parameters={"sma": {"fast": 10, "slow": 30}, "rsi": {"period": 14}},
+        data_quality={"ABC": {"quality_pct": 99.614, "present_minutes": 11_700, "gaps": None}},
+    )
+    page = RunResult(runs.one_symbol([10, 11]), info).to_html()
+    assert "sma: fast = 10, slow = 30;  rsi: period = 14" in page
+    assert "<td>ABC</td><td>99.61</td><td>11,700</td><td>–</td>" in page
