@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app import __version__
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.sessions import SessionGrid
 from app.core.strategy import Strategy
 from app.research.inputs import columns_by_symbol
 from app.research.sessions import sessions_in
+from app.services.analytics.info import RunInfo
 from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.simulation.plan import StrategyEntry
@@ -56,8 +58,7 @@ def run_backtest(
     minutes = columns_by_symbol(bars, symbols)
     if not any(map(len, minutes.values())):
         raise DataNotFoundError("bars: there are none to run on; give one bar or more")
-    if not isinstance(strategy, type) or not issubclass(strategy, Strategy):
-        raise ConfigurationError(f"strategy: {strategy!r} is not a subclass of Strategy")
+    _require_strategy(strategy)
     if sessions is None:
         grid = sessions_in(minutes.values(), timezone)
     else:
@@ -76,4 +77,12 @@ def run_backtest(
         terms=Terms(cash=cash, commission=commission, slippage=slippage, leverage=leverage),
     )
     log = simulation.run(minutes, history_until_ns=0, until_ns=int(grid.close_ns[-1]))
-    return RunResult(log, name=entry.name)
+    return RunResult(
+        log,
+        RunInfo(name=entry.name, parameters=simulation.parameters, code_version=__version__),
+    )
+
+
+def _require_strategy(value: object) -> None:
+    if not (isinstance(value, type) and issubclass(value, Strategy)):
+        raise ConfigurationError(f"strategy: {value!r} is not a subclass of Strategy")

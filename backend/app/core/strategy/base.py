@@ -7,11 +7,13 @@ from typing import Any, ClassVar, Protocol
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.orders import Order
+from app.core.session_data import SessionData
 from app.core.strategy.account import Account, Position
 from app.core.strategy.conditions import Condition
 from app.core.strategy.declarations import Bars, Indicator
 from app.core.strategy.parameters import BarInterval, Parameter, resolve
 from app.core.strategy.views import BarCursor, Clock, Slice
+from app.core.types import Floats
 
 _INFINITY = float("inf")
 
@@ -69,6 +71,7 @@ class Strategy:
     account: Account
     _desk: OrderDesk
     _clock: Clock
+    _data: SessionData
 
     def __init__(self, **parameters: Any) -> None:
         values = resolve(self.declared_parameters(), parameters)
@@ -107,6 +110,16 @@ class Strategy:
     def now_ns(self) -> int:
         """The present in UTC nanoseconds."""
         return self._clock.now_ns
+
+    def historical(self, name: str, symbol: str | None = None) -> float | Floats:
+        """A historical indicator of the session config, as of this session's start.
+
+        A float, or one value per minute of the session; NaN with too little history.
+
+        Raises:
+            DataNotFoundError: if the config declares no indicator of that name.
+        """
+        return self._data.get_indicator(name, symbol or self.symbols[0])
 
     @property
     def orders(self) -> Sequence[Order]:

@@ -37,9 +37,9 @@ class SyntheticSymbol:
 
 
 SAMPLE_SYMBOLS: Final = (
-    SyntheticSymbol("SYN.A", 180.0, 0.28, trend=1.0, reversion=0.004, volume=45_000),
-    SyntheticSymbol("SYN.B", 410.0, 0.22, trend=0.4, reversion=0.020, volume=22_000),
-    SyntheticSymbol("SYN.C", 62.5, 0.45, trend=1.6, reversion=0.002, volume=90_000),
+    SyntheticSymbol("ALPHA", 180.0, 0.28, trend=1.0, reversion=0.004, volume=45_000),
+    SyntheticSymbol("BRAVO", 410.0, 0.22, trend=0.4, reversion=0.020, volume=22_000),
+    SyntheticSymbol("CHARLIE", 62.5, 0.36, trend=1.6, reversion=0.002, volume=90_000),
 )
 """One that trends a little, one that returns to its mean, one that swings."""
 

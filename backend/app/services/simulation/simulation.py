@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
@@ -75,7 +76,7 @@ class Simulation:
         for key in extra_series:
             self._plan.want_series(*key)
         strategies = [_Bound(entry, self._plan) for entry in entries]
-        self.plan = self._plan
+        self.parameters = {bound.entry.name: bound.parameters for bound in strategies}
         self.derivation = Derivation(self._plan, sessions, self.data)
         feeds = [
             feed for number, bound in enumerate(strategies) for feed in self._feeds(number, bound)
@@ -103,9 +104,19 @@ class Simulation:
             history = {s: bars.between(0, history_until_ns) for s, bars in minutes.items()}
             self.derivation.step(history, history_until_ns)
             minutes = {s: bars.between(history_until_ns, until_ns) for s, bars in minutes.items()}
-        self.stepper.start()
         self.stepper.step(self.derivation.step(minutes, until_ns))
         return self.stepper.finish()
+
+    def indicator_sources(self) -> list[tuple[Source, str]]:
+        """Every output of every indicator of the run, with its name."""
+        found = []
+        for key, specs in self._plan.indicators.items():
+            for spec in specs:
+                outputs = self.derivation.outputs(key, spec)
+                for number, output in enumerate(outputs):
+                    name = str(spec) if len(outputs) == 1 else f"{spec}.{output}"
+                    found.append((Source(key, spec, number), name))
+        return found
 
     # ── binding strategies to their data ─────────────────────────────────────
 
@@ -180,7 +191,8 @@ class Simulation:
         strategy.symbols = tuple(symbols)
         positions = dict(zip(self._symbols, ledger.positions[number], strict=True))
         strategy.positions = MappingProxyType(positions)
-        strategy._clock = self.clock  # noqa: SLF001  # set by the platform, as the class says
+        strategy._data = self.data  # noqa: SLF001  # set by the platform, as the class says
+        strategy._clock = self.clock  # noqa: SLF001
         strategy._desk = _Desk(self.exchange, number, self._symbols, symbols)  # noqa: SLF001
         for attribute, declared in strategy.declared_bars().items():
             interval = resolve_interval(declared.interval, strategy.parameters, strategy.interval)
@@ -218,6 +230,9 @@ class _Bound:
     def __init__(self, entry: StrategyEntry, plan: Plan) -> None:
         self.entry = entry
         self.instances = entry.instances()
+        self.parameters = {
+            name: _plain(value) for name, value in self.instances[0].parameters.items()
+        }
         per_symbol = (
             self.instances * len(entry.symbols)
             if entry.strategy.is_cross_sectional()
@@ -227,6 +242,10 @@ class _Bound:
             plan.want_declared(strategy, symbol)
             for strategy, symbol in zip(per_symbol, entry.symbols, strict=True)
         ]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, Interval) else value
 
 
 class _Desk:

@@ -40,55 +40,78 @@ class Stepper:
         self._sessions = sessions
         self._first_session = first_session
         self._session = first_session
-        self._starting_cash = cast.exchange.ledger.account.cash
+        self._in_session = False
+        self.starting_cash = cast.exchange.ledger.account.cash
         self._first_rows: list[int] | None = None
         ends = [s for s in cast.strategies if _overrides(s, "on_session_end")]
         self._session_enders = ends
-        self.bars_seen = 0
 
     @property
-    def session(self) -> int:
-        """Position in the grid of the session being played, or to be played next."""
-        return self._session
+    def bars_played(self) -> int:
+        """Minute bars of all symbols that have closed since the run began."""
+        now_ns, firsts = self._cast.clock.now_ns, self._first_rows or []
+        closed = (
+            int(self._data.all_bars(symbol, ONE_MINUTE).end_ns.searchsorted(now_ns, "right"))
+            for symbol in self._symbols
+        )
+        return sum(rows - first for rows, first in zip(closed, firsts, strict=False))
 
-    def start(self) -> None:
-        """Call `on_start` of every strategy, at the open of the first session."""
-        self._cast.clock.now_ns = int(self._sessions.open_ns[self._first_session])
-        for strategy in self._cast.strategies:
-            with _located(self._cast.clock):
-                strategy.on_start()
+    def step(
+        self,
+        batch: Batch,
+        *,
+        keep_on: Callable[[], bool] = lambda: True,
+        before_session: Callable[[int], None] = lambda _number: None,
+        after_session: Callable[[int], None] = lambda _number: None,
+    ) -> None:
+        """Play a batch.
 
-    def step(self, batch: Batch, *, keep_on: Callable[[], bool] = lambda: True) -> None:
-        """Play a batch; `keep_on` is asked between sessions and may end it there."""
+        `keep_on` is asked every few hundred calls and may end the run where it is. The other
+        two are told the number of a session before its first instant and after its end.
+        """
         self._load(batch)
         calls = Calls(self._cast, [feed.events(self._data, batch) for feed in self._cast.feeds])
         sessions, exchange = self._sessions, self._cast.exchange
         while self._session < len(sessions) and keep_on():
-            close_ns = sessions.close_ns.item(self._session)
+            number, close_ns = self._session, sessions.close_ns.item(self._session)
+            if sessions.open_ns.item(number) >= batch.until_ns:
+                break
+            if not self._in_session:
+                before_session(number)
+                self._begin_session(number)
+            reached_ns = min(close_ns, batch.until_ns)
             with _located(self._cast.clock):
-                calls.play(min(close_ns, batch.until_ns))
-                exchange.match_until(min(close_ns, batch.until_ns))
+                if not calls.play(reached_ns, keep_on):
+                    break
+                exchange.match_until(reached_ns)
             if close_ns > batch.until_ns:
                 break
             self._end_session(close_ns)
-            if self._session < len(sessions) and sessions.open_ns[self._session] >= batch.until_ns:
-                break
+            after_session(number)
 
     def finish(self) -> RunLog:
         """End what still works and hand over everything that happened."""
         exchange, ledger = self._cast.exchange, self._cast.exchange.ledger
         exchange.cancel_all("the run ended")
         return RunLog(
-            starting_cash=self._starting_cash,
+            starting_cash=self.starting_cash,
             final_cash=ledger.account.cash,
             symbols=self._symbols,
             strategies=self._cast.names,
             bars=self._traded_bars(),
-            sessions=self._sessions.slice(self._first_session, self._session),
+            sessions=self._sessions.slice(self._first_session, self._session + self._in_session),
             fills=ledger.fills(),
             orders=exchange.orders,
             events=exchange.events(),
         )
+
+    def _begin_session(self, number: int) -> None:
+        self._in_session = True
+        if number == self._first_session:
+            self._cast.clock.now_ns = self._sessions.open_ns.item(number)
+            for strategy in self._cast.strategies:
+                with _located(self._cast.clock):
+                    strategy.on_start()
 
     def _load(self, batch: Batch) -> None:
         rows = [batch.rows[symbol, ONE_MINUTE] for symbol in self._symbols]
@@ -100,22 +123,21 @@ class Stepper:
         if self._first_rows is None:
             self._first_rows = firsts
         self._cast.exchange.load(minutes, firsts)
-        self.bars_seen += sum(len(bars) for bars in minutes)
 
     def _end_session(self, close_ns: int) -> None:
         self._session += 1
+        self._in_session = False
         for strategy in self._session_enders:
             with _located(self._cast.clock):
                 strategy.on_session_end()
         self._cast.exchange.expire(close_ns)
 
     def _traded_bars(self) -> dict[str, BarColumns]:
-        firsts = self._first_rows or [0] * len(self._symbols)
-        end = self._sessions.close_ns[self._session - 1] if self._session else 0
+        firsts, now_ns = self._first_rows or [0] * len(self._symbols), self._cast.clock.now_ns
         traded = {}
         for symbol, first in zip(self._symbols, firsts, strict=True):
             bars = self._data.all_bars(symbol, ONE_MINUTE)
-            traded[symbol] = bars.slice(first, int(bars.end_ns.searchsorted(end, side="right")))
+            traded[symbol] = bars.slice(first, int(bars.end_ns.searchsorted(now_ns, side="right")))
         return traded
 
 

@@ -1,0 +1,116 @@
+"""Tables of stored data, as the commands print them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from math import isnan
+from zoneinfo import ZoneInfo
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from app.core.types import SECOND_NS
+from app.managers.data_manager.bars import market_time
+from app.services.market_data.csv_import import ImportedSymbol, ImportSummary
+from app.services.market_data.gap_detection import Gap
+from app.services.market_data.parquet_storage import StoredCoverage
+from app.services.market_data.quality_scoring import Finding, SessionQuality
+
+_SHOWN_REJECTIONS = 20
+_SHOWN_GAPS = 4
+
+
+def render_import(summary: ImportSummary) -> RenderableType:
+    """What an import stored, refused and noticed."""
+    table = _table("Symbol", "First", "Last")
+    for name in ("Rows", "New", "Sessions", "Cover %"):
+        table.add_column(name, justify="right")
+    for each in summary.symbols:
+        table.add_row(*_import_row(each))
+    head = f"{summary.path.name}: {summary.rows:,} rows in {summary.elapsed_s:.2f} s, "
+    lines = [head + f"{summary.rejected:,} refused; times without a zone: {summary.timezone}"]
+    notes = [*summary.notes, *(note for each in summary.symbols for note in _notes(each))]
+    lines += [f"Note: {note}" for note in notes]
+    lines += [f"Refused: line {r.line}: {r.reason}" for r in summary.rejections[:_SHOWN_REJECTIONS]]
+    if summary.rejected > _SHOWN_REJECTIONS:
+        lines.append(f"… and {summary.rejected - _SHOWN_REJECTIONS:,} more refused rows")
+    return Group(table, *(Text(line) for line in lines))
+
+
+def render_coverage(stored: Iterable[StoredCoverage]) -> RenderableType:
+    """What is stored, one symbol a line."""
+    table = _table("Symbol", "First (UTC)", "Last (UTC)")
+    table.add_column("Minutes", justify="right")
+    table.add_column("Label")
+    for each in stored:
+        labels = ", ".join(sorted(each.labels))
+        table.add_row(
+            each.symbol, _utc(each.first_ns), _utc(each.last_ns), f"{each.rows:,}", labels
+        )
+    return table
+
+
+def render_quality(
+    title: str,
+    total_pct: float,
+    sessions: Sequence[SessionQuality],
+    findings: Sequence[Finding],
+    zone: str,
+) -> RenderableType:
+    """Sessions with their percentage and gaps (market time), then what is odd."""
+    table = _table("Session")
+    for name in ("Expected", "Present", "Percent"):
+        table.add_column(name, justify="right")
+    table.add_column("Gaps")
+    clock = ZoneInfo(zone)
+    for each in sessions:
+        counts = (str(each.expected), str(each.present), f"{each.percentage:.2f}")
+        table.add_row(f"{each.date:%Y-%m-%d %a}", *counts, _gaps(each.gaps, clock))
+    lines = [f"{title}: {total_pct:.2f} % of {len(sessions)} sessions' minutes ({zone})"]
+    lines += [
+        f"Found: {finding.kind}, {finding.count:,} times, first at "
+        f"{market_time(finding.first_ns[0], clock):%Y-%m-%d %H:%M}"
+        for finding in findings
+    ]
+    return Group(table, *(Text(line) for line in lines))
+
+
+def _table(*columns: str) -> Table:
+    return Table(*columns, box=SIMPLE, pad_edge=False)
+
+
+def _import_row(each: ImportedSymbol) -> list[str]:
+    coverage = "" if isnan(each.coverage_pct) else f"{each.coverage_pct:.2f}"
+    counts = (f"{count:,}" for count in (each.rows, each.write.added, each.sessions))
+    return [each.symbol, _utc(each.first_ns)[:10], _utc(each.last_ns)[:10], *counts, coverage]
+
+
+def _notes(each: ImportedSymbol) -> list[str]:
+    facts = (
+        (each.write.replaced, "bars replaced stored ones of the same minute"),
+        (each.write.duplicates, "rows gave way to a later row of the same minute"),
+        (each.out_of_order, "rows out of order, sorted"),
+        (each.outside, "bars outside regular hours, stored"),
+        (each.zero_volume, "bars without volume, stored"),
+        (each.spikes, f"price spikes, stored; the first at {_utc(each.first_spike_ns or 0)} UTC"),
+    )
+    return [f"{each.symbol}: {count:,} {what}" for count, what in facts if count]
+
+
+def _gaps(gaps: Sequence[Gap], clock: ZoneInfo) -> str:
+    shown = [
+        f"{market_time(gap.start_ns, clock):%H:%M}-{market_time(gap.end_ns, clock):%H:%M}"
+        for gap in gaps[:_SHOWN_GAPS]
+    ]
+    more = [f"… {len(gaps)} gaps"] if len(gaps) > _SHOWN_GAPS else []
+    return ", ".join(shown + more)
+
+
+def utc_text(ns: int) -> str:
+    """UTC nanoseconds as ISO text with ``Z``."""
+    return f"{datetime.fromtimestamp(ns // SECOND_NS, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _utc(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns // SECOND_NS, UTC):%Y-%m-%d %H:%M}"

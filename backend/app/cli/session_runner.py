@@ -1,0 +1,67 @@
+"""Run a session from the terminal: live progress, then its result and where its files are."""
+
+from pathlib import Path
+
+from rich.live import Live
+from rich.text import Text
+
+from app.cli.output import console, print_json
+from app.cli.run_tables import lines_of_files, render_progress, render_run
+from app.config.settings import get_settings
+from app.core.enums import SystemState
+from app.managers.system_manager import SystemManager
+from app.monitoring.logs import configure_logging
+
+COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
+_FRAME_S = 0.1
+
+
+def run_session(config: str | Path, *, as_json: bool) -> int:
+    """Run `config` to its end and print what came out; the exit status.
+
+    Ctrl-C ends the run where it is and still shows what it did.
+    """
+    settings = get_settings()
+    configure_logging(settings.data_dir / "logs", settings.log_level)
+    system = SystemManager(settings)
+    system.start(config)
+    interrupted = _watch(system, quiet=as_json)
+    _report(system, as_json=as_json)
+    if system.state is SystemState.FAILED:
+        return FAILED
+    return INTERRUPTED if interrupted else COMPLETED
+
+
+def _watch(system: SystemManager, *, quiet: bool) -> bool:
+    """Show progress until the run is over; whether the user interrupted it."""
+    try:
+        if quiet or not console.is_terminal:
+            system.wait()
+        else:
+            _follow(system)
+    except KeyboardInterrupt:
+        system.stop()
+        return True
+    return False
+
+
+def _follow(system: SystemManager) -> None:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while not system.wait(_FRAME_S):
+            status = system.status()
+            if status.progress is not None:
+                live.update(render_progress(status.session_name or "", status.progress))
+                live.refresh()
+
+
+def _report(system: SystemManager, *, as_json: bool) -> None:
+    record = system.record
+    if as_json:
+        print_json({"state": system.state, "reason": system.reason, "run": record})
+        return
+    if record is not None:
+        console.print(render_run(record))
+        for line in lines_of_files(record, validation=str(system.validation_file)):
+            console.print(line, soft_wrap=True, highlight=False)
+    if system.reason:
+        console.print(Text(f"failed: {system.reason}", style="bold red"))

@@ -1,0 +1,220 @@
+"""`DataManager`: the door to stored market data, in market time."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime, time, timedelta, tzinfo
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.orm import Session
+
+from app.core.data_structures import BarColumns
+from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.intervals import Interval
+from app.core.sessions import SessionGrid
+from app.core.types import SECOND_NS
+from app.managers.data_manager.bars import Bars, market_time
+from app.managers.data_manager.ports import MarketTime
+from app.models.database import SessionLocal
+from app.services.market_data.bar_aggregation import aggregate, regular_minutes
+from app.services.market_data.csv_import import ImportSummary, Progress, import_bars
+from app.services.market_data.parquet_storage import ParquetStorage, StoredCoverage
+from app.services.market_data.quality_scoring import (
+    Finding,
+    QualityColumns,
+    inspect_bars,
+    session_quality,
+)
+
+_WEEK: Final = timedelta(days=7)
+
+
+class DataManager:
+    """Stored bars of one market, asked for and answered in its time.
+
+    A `date` means the whole day; a `datetime` without a zone is market time. Nothing later
+    than the present of the time manager is ever given out: in a backtest that is the
+    backtest's time.
+
+    Raises:
+        ConfigurationError: for an interval, symbol or range that cannot be.
+        DataNotFoundError: if nothing is stored for the symbol.
+    """
+
+    def __init__(
+        self,
+        storage: ParquetStorage,
+        time_manager: MarketTime,
+        *,
+        open_database: Callable[[], Session] = SessionLocal,
+    ) -> None:
+        self._storage = storage
+        self._time = time_manager
+        self._open_database = open_database
+
+    @property
+    def storage(self) -> ParquetStorage:
+        """The store of minute bars."""
+        return self._storage
+
+    @property
+    def timezone(self) -> str:
+        """IANA name of the zone that answers are in."""
+        return self._time.timezone
+
+    def get_current_time(self, tz: str | tzinfo | None = None) -> datetime:
+        """The present, in market time or in `tz`."""
+        return self._time.get_current_time(tz)
+
+    # ── bars ─────────────────────────────────────────────────────────────────
+
+    def get_bars(
+        self,
+        symbol: str,
+        interval: str | Interval,
+        start: date,
+        end: date,
+        *,
+        extended_hours: bool = False,
+    ) -> Bars:
+        """Complete bars that start from `start` on and before `end`.
+
+        An `end` that is a date includes that day. Longer bars are made from the minutes,
+        aligned to the session; bars outside regular hours come only with `extended_hours`.
+        """
+        step = Interval.parse(interval)
+        first_ns, last_ns = self._range(start, end)
+        grid = self._grid(first_ns, last_ns, margin=_WEEK if step.days == 7 else timedelta())
+        if extended_hours:
+            grid = grid.extended()
+        minutes = self._minutes(symbol, grid)
+        bars = aggregate(minutes, step, grid, until_ns=self._time.now_ns())
+        return Bars(symbol, step, bars.between(first_ns, last_ns), self._time.timezone)
+
+    def stored_bars(self, symbol: str, start: date | None = None, end: date | None = None) -> Bars:
+        """Every stored minute from `start` on and before `end`, outside the sessions too."""
+        coverage = self._storage.coverage(symbol)
+        first_ns, last_ns = self._range(*self._within(coverage, start, end))
+        columns = self._storage.read(symbol, first_ns, min(last_ns, self._time.now_ns()))
+        return Bars(symbol, Interval.parse("1m"), columns, self._time.timezone)
+
+    def stored_range(
+        self, symbol: str, start: date | None = None, end: date | None = None
+    ) -> tuple[date, date]:
+        """`start` and `end`, by default the dates of the first and last stored bar."""
+        return self._within(self._storage.coverage(symbol), start, end)
+
+    def list_symbols(self) -> list[StoredCoverage]:
+        """What is stored, per symbol."""
+        return [self._storage.coverage(symbol) for symbol in self._storage.symbols()]
+
+    def coverage(self, symbol: str) -> StoredCoverage:
+        """First and last bar, rows and labels of one symbol."""
+        return self._storage.coverage(symbol)
+
+    def get_quality(
+        self, symbol: str, start: date | None = None, end: date | None = None
+    ) -> QualityColumns:
+        """Expected and present regular minutes per session, and the gaps.
+
+        Without `start` or `end`: from the session of the first stored bar, to that of the
+        last.
+        """
+        coverage = self._storage.coverage(symbol)
+        grid = self._grid(*self._range(*self._within(coverage, start, end)), margin=timedelta())
+        minutes = self._minutes(symbol, grid)
+        return session_quality(minutes, grid, until_ns=self._time.now_ns())
+
+    def inspect(
+        self, symbol: str, start: date | None = None, end: date | None = None
+    ) -> tuple[Finding, ...]:
+        """What is odd about the stored minutes: spikes, stale prices, no volume, and so on."""
+        return inspect_bars(self.stored_bars(symbol, start, end).columns)
+
+    # ── import ───────────────────────────────────────────────────────────────
+
+    def import_from_csv(
+        self,
+        path: str | Path,
+        *,
+        symbol: str | None = None,
+        timezone: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        labels: Iterable[str] = (),
+        progress: Progress = lambda _fraction, _doing: None,
+    ) -> ImportSummary:
+        """Store the minute bars of a .csv, .csv.gz or .parquet file.
+
+        Times without a zone are read in `timezone`, by default the market's own.
+
+        Raises:
+            ConfigurationError: if the file, its columns or the zone cannot be told.
+            DataError: if the file is damaged, empty, or no row of it can be stored.
+        """
+        return import_bars(
+            Path(path),
+            self._storage,
+            symbol=symbol,
+            timezone=_zone_name(timezone or self._time.timezone),
+            columns=columns,
+            labels=labels,
+            sessions_between=self._sessions_between,
+            progress=progress,
+        )
+
+    # ── insides ──────────────────────────────────────────────────────────────
+
+    def _minutes(self, symbol: str, grid: SessionGrid) -> BarColumns:
+        """Stored minutes in the sessions of `grid`, none that is not over yet."""
+        self._storage.coverage(symbol)
+        if not len(grid):
+            return BarColumns.empty()
+        last_ns = min(int(grid.close_ns[-1]), self._time.now_ns())
+        minutes = self._storage.read(symbol, int(grid.open_ns[0]), last_ns)
+        complete = int(minutes.end_ns.searchsorted(self._time.now_ns(), side="right"))
+        return regular_minutes(minutes.slice(0, complete), grid)
+
+    def _grid(self, first_ns: int, last_ns: int, *, margin: timedelta) -> SessionGrid:
+        zone = ZoneInfo(self._time.timezone)
+        first = market_time(first_ns, zone).date() - margin
+        last = market_time(last_ns - 1, zone).date() + margin
+        with self._open_database() as db:
+            return self._time.session_grid(db, first, last)
+
+    def _sessions_between(self, first_ns: int, last_ns: int) -> SessionGrid:
+        try:
+            return self._grid(first_ns, last_ns + 1, margin=timedelta())
+        except DataNotFoundError:  # older than the calendar: stored, but in no session
+            return SessionGrid.of([])
+
+    def _range(self, start: date, end: date) -> tuple[int, int]:
+        """``[first_ns, last_ns)`` of a start and an end, each a date or a datetime."""
+        last_day = end if isinstance(end, datetime) else end + timedelta(days=1)
+        first_ns, last_ns = self._instant_ns(start), self._instant_ns(last_day)
+        if first_ns >= last_ns:
+            raise ConfigurationError(f"the range from {start} to {end} holds no time")
+        return first_ns, last_ns
+
+    def _instant_ns(self, moment: date) -> int:
+        if not isinstance(moment, datetime):
+            moment = datetime.combine(moment, time())
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(self._time.timezone))
+        return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1_000
+
+    def _within(
+        self, coverage: StoredCoverage, start: date | None, end: date | None
+    ) -> tuple[date, date]:
+        zone = ZoneInfo(self._time.timezone)
+        first = market_time(coverage.first_ns, zone).date()
+        last = market_time(coverage.last_ns, zone).date()
+        return start or first, end or last
+
+
+def _zone_name(timezone: str) -> str:
+    try:
+        return ZoneInfo(timezone).key
+    except (KeyError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f"timezone {timezone!r} is not known; use a name such as America/New_York or UTC"
+        ) from error

@@ -1,0 +1,5 @@
+"""Orders, positions and the account of the session that is running."""
+
+from app.managers.execution_manager.api import ExecutionManager
+
+__all__ = ["ExecutionManager"]

@@ -1,0 +1,70 @@
+"""ExecutionManager: what the account holds and which orders work, for whoever looks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.orders import FINAL, Order
+from app.services.simulation.simulation import Simulation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account at one moment, in the quote currency."""
+
+    cash: float
+    equity: float
+    buying_power: float
+    gross_exposure: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionView:
+    """One symbol's holding at one moment: signed units, all strategies together."""
+
+    symbol: str
+    quantity: float
+    last_price: float
+
+
+class ExecutionManager:
+    """Reads the running session's exchange; empty answers while nothing runs."""
+
+    def __init__(self) -> None:
+        self._simulation: Simulation | None = None
+        self._symbols: tuple[str, ...] = ()
+
+    def attach(self, simulation: Simulation, symbols: Sequence[str]) -> None:
+        """Look at this run from now on."""
+        self._simulation, self._symbols = simulation, tuple(symbols)
+
+    def get_account(self) -> AccountView | None:
+        """The account, or None before the first session."""
+        if self._simulation is None:
+            return None
+        ledger = self._simulation.exchange.ledger
+        return AccountView(
+            cash=ledger.account.cash,
+            equity=ledger.equity(),
+            buying_power=ledger.buying_power(),
+            gross_exposure=ledger.gross_exposure(),
+        )
+
+    def get_positions(self) -> list[PositionView]:
+        """Holdings that are not zero, in the session's order of symbols."""
+        if self._simulation is None:
+            return []
+        exchange = self._simulation.exchange
+        return [
+            PositionView(symbol=name, quantity=held, last_price=exchange.last_close(number))
+            for number, (name, held) in enumerate(
+                zip(self._symbols, exchange.ledger.holdings, strict=True)
+            )
+            if held
+        ]
+
+    def get_orders(self, *, working_only: bool = False) -> list[Order]:
+        """Orders of the run in the order they came; copies are not made."""
+        if self._simulation is None:
+            return []
+        orders = list(self._simulation.exchange.orders)
+        return [order for order in orders if order.status not in FINAL] if working_only else orders

@@ -1,0 +1,240 @@
+"""SystemManager: builds the managers, starts sessions, and answers for their state."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import RLock
+from typing import Any
+from uuid import UUID, uuid4
+
+from loguru import logger
+from sqlalchemy.orm import Session
+
+from app.config.settings import HOME, Settings, get_settings
+from app.core.enums import SystemState
+from app.core.exceptions import ConfigurationError
+from app.core.run_record import RunRecord, RunStatus
+from app.core.session_data import SessionData
+from app.managers.data_manager import DataManager
+from app.managers.execution_manager import ExecutionManager
+from app.managers.system_manager.conclusion import make_record, make_result, write_files
+from app.managers.system_manager.session_plan import plan_session
+from app.managers.system_manager.session_run import SessionRun
+from app.managers.time_manager import TimeManager
+from app.managers.time_manager.clock import Clock, SystemClock
+from app.models.database import session_factory
+from app.models.session_config import SessionConfig, load_session_config, read_session_config
+from app.monitoring.performance_metrics import RunProgress
+from app.repositories.run_repository import RunRepository
+from app.services.analytics.result import RunResult
+from app.services.market_data.parquet_storage import ParquetStorage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemStatus:
+    """What the system is doing: for people and for machines."""
+
+    state: SystemState
+    session_name: str | None
+    reason: str | None
+    progress: RunProgress | None
+    threads: Mapping[str, bool]
+
+
+class SystemManager:
+    """The orchestrator: one session at a time, in four threads, from config to record.
+
+    State is STOPPED, RUNNING, or FAILED with its `reason`. `start` returns at once; `wait`
+    waits for the end; `stop` may be called from any thread, at any moment, more than once.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None) -> None:
+        self._settings = settings or get_settings()
+        self._clock = clock or SystemClock()
+        self._lock = RLock()
+        self._time_manager = TimeManager(clock=self._clock)
+        self._storage = ParquetStorage(self._settings.bars_dir)
+        self._data_manager = DataManager(self._storage, self._time_manager)
+        self._execution_manager = ExecutionManager()
+        self._run: SessionRun | None = None
+        self._run_id: UUID = uuid4()
+        self._started_ns = 0
+        self._reason: str | None = None
+        self.result: RunResult | None = None
+        """Result of the last run that ended; None before."""
+        self.record: RunRecord | None = None
+        """Record of the last run that ended; None before."""
+        self.validation_file: Path | None = None
+
+    # ── managers ─────────────────────────────────────────────────────────────
+
+    def get_time_manager(self) -> TimeManager:
+        """The only source of time."""
+        return self._time_manager
+
+    def get_data_manager(self) -> DataManager:
+        """The façade of market data."""
+        return self._data_manager
+
+    def get_execution_manager(self) -> ExecutionManager:
+        """The façade of orders and positions."""
+        return self._execution_manager
+
+    def get_session_data(self) -> SessionData | None:
+        """All data of the running session, or of the last one; None before the first."""
+        return self._run.simulation.data if self._run else None
+
+    # ── sessions ─────────────────────────────────────────────────────────────
+
+    def start(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> None:
+        """Validate a session config, given as a file or inline, and start its run.
+
+        Raises:
+            ConfigurationError: naming every mistake with the path of its field, or because a
+                session is running already; nothing was started.
+        """
+        with self._lock:
+            if self.is_running():
+                raise ConfigurationError("a session is running already; stop it first")
+            session = self._config(config)
+            with self._database() as db:
+                self._run = self._prepare(session, db)
+            self._reason, self.result, self.record = None, None, None
+            self._run_id, self._started_ns = uuid4(), self._clock.now_ns()
+            logger.info("session {} starts: run {}", session.session_name, self._run_id)
+            self._run.start()
+
+    def stop(self) -> None:
+        """End the run where it is and keep what it did; nothing happens if none runs."""
+        with self._lock:
+            run = self._run
+        if run is not None and not run.ended.is_set() and not run.stop():
+            alive = [thread.name for thread in run.threads if thread.is_alive()]
+            self._reason = f"{', '.join(alive)} did not end when asked to stop"
+            logger.error(self._reason)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run is over; False if it is not within `timeout` seconds."""
+        return self._run is None or self._run.wait(timeout)
+
+    def is_running(self) -> bool:
+        """Whether a session is being run."""
+        return self.state is SystemState.RUNNING
+
+    @property
+    def state(self) -> SystemState:
+        """STOPPED, RUNNING or FAILED."""
+        run = self._run
+        if run is None:
+            return SystemState.STOPPED
+        if self.reason is not None:
+            return SystemState.FAILED
+        return SystemState.STOPPED if run.ended.is_set() else SystemState.RUNNING
+
+    @property
+    def reason(self) -> str | None:
+        """Why the last run failed; None if it did not."""
+        if self._reason is not None or self._run is None:
+            return self._reason
+        failure = self._run.control.failure
+        return _explained(*failure) if failure else None
+
+    def status(self) -> SystemStatus:
+        """State, session, reason, progress, and which threads are alive."""
+        run = self._run
+        return SystemStatus(
+            state=self.state,
+            session_name=run.plan.config.session_name if run else None,
+            reason=self.reason,
+            progress=run.board.latest if run else None,
+            threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
+        )
+
+    # ── insides ──────────────────────────────────────────────────────────────
+
+    def _config(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> SessionConfig:
+        if isinstance(config, SessionConfig):
+            return config
+        if isinstance(config, Mapping):
+            return read_session_config(config)
+        path = Path(config)
+        beside = HOME / path
+        return load_session_config(beside if beside.exists() and not path.exists() else path)
+
+    def _database(self) -> Session:
+        return session_factory(self._settings.database_url)()
+
+    def _prepare(self, config: SessionConfig, db: Session) -> SessionRun:
+        window = config.backtest_config.window
+        self._time_manager.configure(
+            db,
+            exchange_group=config.exchange_group.value,
+            asset_class=config.asset_class.value,
+            mode=config.mode,
+            first_date=window[0] if window else None,
+            last_date=window[1] if window else None,
+            backtest_days=config.backtest_config.backtest_days,
+            extended_hours=config.session_data_config.extended_hours,
+        )
+        plan = plan_session(config, db=db, time_manager=self._time_manager, storage=self._storage)
+        time = _BacktestTime(self._time_manager, self._database())
+        run = SessionRun(plan, storage=self._storage, time=time, conclude=self._conclude)
+        self._execution_manager.attach(run.simulation, plan.symbols)
+        return run
+
+    def _conclude(self, run: SessionRun) -> None:
+        """In the coordinator's thread, after the last decision: result, files, record."""
+        if run.log is None:
+            return
+        result = make_result(run, run.log).compute()
+        folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
+        self.validation_file = write_files(result, folder, self._settings)
+        status, reason = _outcome(run)
+        record = make_record(
+            run,
+            result,
+            run_id=self._run_id,
+            status=status,
+            reason=reason,
+            started_ns=self._started_ns,
+            finished_ns=self._clock.now_ns(),
+            folder=folder,
+        )
+        with session_factory(self._settings.database_url).begin() as db:
+            RunRepository(db).add(record)
+        self.result, self.record = result, record
+        logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
+
+
+class _BacktestTime:
+    """Moves the TimeManager from session to session."""
+
+    def __init__(self, time_manager: TimeManager, db: Session) -> None:
+        self._time_manager = time_manager
+        self._db = db
+        self._begun = False
+
+    def begin_session(self) -> None:
+        """Time is the open of the first session, or of the next one."""
+        if self._begun:
+            self._time_manager.advance_to_market_open(self._db)
+        else:
+            self._time_manager.init_backtest(self._db)
+            self._begun = True
+
+    def end_session(self, close_ns: int) -> None:
+        """Time is the session's close."""
+        self._time_manager.set_backtest_time_ns(close_ns)
+
+
+def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
+    if run.control.failure:
+        return "failed", _explained(*run.control.failure)
+    if run.control.stopped_by_user:
+        return "stopped", "stopped on request"
+    return "completed", None
+
+
+def _explained(thread: str, error: BaseException) -> str:
+    notes = "; ".join(getattr(error, "__notes__", ()))
+    return f"{thread}: {type(error).__name__}: {error}" + (f" ({notes})" if notes else "")

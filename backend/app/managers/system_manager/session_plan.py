@@ -1,0 +1,133 @@
+"""From a session config to what a run needs: sessions, strategies, symbols, data."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.indicators import IndicatorSpec
+from app.core.session_data import SeriesKey
+from app.core.sessions import SessionGrid
+from app.managers.time_manager import TimeManager
+from app.models.session_config import SessionConfig
+from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.simulation.plan import StrategyEntry
+from app.services.simulation.simulation import Terms
+from app.strategies.registry import load_strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPlan:
+    """Everything decided before a run: nothing in it changes while it runs.
+
+    `sessions` holds history first; trading begins with number `first_session`.
+    """
+
+    config: SessionConfig
+    symbols: tuple[str, ...]
+    sessions: SessionGrid
+    first_session: int
+    entries: tuple[StrategyEntry, ...]
+    extra_series: tuple[SeriesKey, ...]
+    historical: dict[str, IndicatorSpec]
+    terms: Terms
+    synthetic: bool
+
+
+def plan_session(
+    config: SessionConfig, *, db: Session, time_manager: TimeManager, storage: ParquetStorage
+) -> SessionPlan:
+    """Resolve `config` against the calendar, the store and the strategies.
+
+    Raises:
+        ConfigurationError: naming the field, for a window without sessions, a symbol without
+            bars in it, or a strategy that cannot be loaded.
+    """
+    history = max((e.trailing_days for e in config.session_data_config.historical.data), default=0)
+    first, last = time_manager.get_backtest_window(db)
+    sessions = time_manager.session_grid(db, _days_before(time_manager, db, first, history), last)
+    if config.session_data_config.extended_hours:
+        sessions = sessions.extended()
+    symbols = config.session_data_config.symbols
+    data = config.session_data_config.historical
+    return SessionPlan(
+        config=config,
+        symbols=symbols,
+        sessions=sessions,
+        first_session=history,
+        entries=_entries(config),
+        extra_series=tuple(
+            (symbol, interval)
+            for entry in data.data
+            for symbol in config.session_data_config.selected(entry.apply_to)
+            for interval in entry.intervals
+        ),
+        historical={name: indicator.spec for name, indicator in data.indicators.items()},
+        terms=_terms(config),
+        synthetic=_require_bars(storage, symbols, sessions, history),
+    )
+
+
+def _days_before(time_manager: TimeManager, db: Session, first: date, count: int) -> date:
+    for _ in range(count):
+        first = time_manager.get_previous_trading_date(db, first)
+    return first
+
+
+def _entries(config: SessionConfig) -> tuple[StrategyEntry, ...]:
+    entries, problems = [], []
+    for position, declared in enumerate(config.strategies):
+        try:
+            entry = StrategyEntry(
+                name=declared.name,
+                strategy=load_strategy(declared.class_),
+                symbols=config.symbols_of(declared),
+                parameters=declared.parameters,
+            )
+        except ConfigurationError as error:
+            problems.append(f"strategies[{position}].class: {error}")
+            continue
+        try:
+            entry.instances()
+        except ConfigurationError as error:
+            found = error.problems or (str(error),)
+            problems += [f"strategies[{position}]: {problem}" for problem in found]
+        entries.append(entry)
+    if problems:
+        raise ConfigurationError("\n".join(problems), tuple(problems))
+    return tuple(entries)
+
+
+def _terms(config: SessionConfig) -> Terms:
+    execution = config.execution
+    return Terms(
+        cash=execution.starting_cash,
+        commission=execution.commission.build(),
+        slippage=execution.slippage.build(),
+        leverage=execution.leverage,
+    )
+
+
+def _require_bars(
+    storage: ParquetStorage, symbols: tuple[str, ...], sessions: SessionGrid, first_session: int
+) -> bool:
+    """Whether any of the stored bars are synthetic, after seeing that each symbol has some."""
+    begin_ns, end_ns = int(sessions.open_ns[first_session]), int(sessions.close_ns[-1])
+    problems, synthetic = [], False
+    for position, symbol in enumerate(symbols):
+        try:
+            coverage = storage.coverage(symbol)
+        except DataNotFoundError as error:
+            problems.append(f"session_data_config.symbols[{position}]: {error}")
+            continue
+        synthetic = synthetic or "synthetic" in coverage.labels
+        if coverage.last_ns < begin_ns or coverage.first_ns >= end_ns:
+            problems.append(
+                f"session_data_config.symbols[{position}]: the stored bars of {symbol} do not "
+                f"reach into {sessions.dates[first_session]} to {sessions.dates[-1]}; change "
+                "backtest_config, or import bars of these days"
+            )
+    if problems:
+        raise ConfigurationError("\n".join(problems), tuple(problems))
+    return synthetic

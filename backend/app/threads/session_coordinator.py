@@ -1,0 +1,101 @@
+"""SessionCoordinator: the life cycle of a run, from the first historical bar to its end.
+
+Per run: history → slabs of whole sessions, read ahead of the one being decided → end. What
+each session begins with (historical indicators, quality) travels with its slab, so sessions
+follow one another without waiting for this thread.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from loguru import logger
+
+from app.core.data_structures import BarColumns
+from app.core.sessions import SessionGrid
+from app.threads.messages import Slab
+from app.threads.sync import Channel, RunControl, StreamSubscription
+from app.threads.worker import Worker
+
+BarReader = Callable[[str, int, int], BarColumns]
+"""Bars of a symbol that start in ``[first_ns, last_ns)``, and lie in sessions."""
+
+_FIRST_SLAB_BARS = 131_072
+_LARGEST_SLAB_BARS = 1_048_576
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Itinerary:
+    """Which sessions to play: those of `sessions` from number `first_session` on, after history.
+
+    `prefetch_days` sessions at least are read at a time.
+    """
+
+    symbols: Sequence[str]
+    sessions: SessionGrid
+    first_session: int
+    prefetch_days: int
+
+
+class SessionCoordinator(Worker):
+    """Reads history and sessions from the store and sends them on their way."""
+
+    def __init__(
+        self,
+        control: RunControl,
+        *,
+        itinerary: Itinerary,
+        read: BarReader,
+        slabs: Channel[Slab],
+        arrivals: StreamSubscription[Slab],
+        end: Callable[[], None],
+    ) -> None:
+        super().__init__("SessionCoordinator", control)
+        self._itinerary = itinerary
+        self._read = read
+        self._slabs = slabs
+        self._arrivals = arrivals
+        self._end = end
+
+    def work(self) -> None:
+        """Send every slab, then end the run when all of it has been decided on."""
+        try:
+            self._send_slabs()
+        except Exception as error:
+            self.control.fail(self.name, error)
+            raise
+        finally:
+            self._arrivals.close()
+            self._end()
+
+    def _send_slabs(self) -> None:
+        for slab in self._slab_sequence():
+            logger.debug("sessions {} to {} read", slab.first, slab.last - 1)
+            if not self._slabs.put(slab):
+                break
+            self._arrivals.notify(slab)
+        self._slabs.close()
+
+    def _slab_sequence(self) -> Iterator[Slab]:
+        trip = self._itinerary
+        if trip.first_session:
+            yield self._slab(0, trip.first_session, is_history=True)
+        first, bars = trip.first_session, _FIRST_SLAB_BARS
+        while first < len(trip.sessions) and not self.control.stopping:
+            last = min(len(trip.sessions), first + self._sessions_of(first, bars))
+            yield self._slab(first, last, is_history=False)
+            first, bars = last, min(2 * bars, _LARGEST_SLAB_BARS)
+
+    def _sessions_of(self, first: int, bars: int) -> int:
+        """How many sessions have about so many bars, going by the length of the first."""
+        grid = self._itinerary.sessions
+        minutes = int(grid.close_ns[first] - grid.open_ns[first]) // 60_000_000_000
+        per_session = max(1, minutes * len(self._itinerary.symbols))
+        return max(self._itinerary.prefetch_days, bars // per_session)
+
+    def _slab(self, first: int, last: int, *, is_history: bool) -> Slab:
+        grid = self._itinerary.sessions
+        begin_ns, end_ns = int(grid.open_ns[first]), int(grid.close_ns[last - 1])
+        minutes: Mapping[str, BarColumns] = {
+            symbol: self._read(symbol, begin_ns, end_ns) for symbol in self._itinerary.symbols
+        }
+        return Slab(first, last, end_ns, minutes, is_history)

@@ -1,0 +1,7 @@
+"""How threads speak: bounded channels, subscriptions, and one control over all of them."""
+
+from app.threads.sync.channel import Channel
+from app.threads.sync.control import RunControl
+from app.threads.sync.stream_subscription import StreamSubscription
+
+__all__ = ["Channel", "RunControl", "StreamSubscription"]
