@@ -11,9 +11,9 @@ from rich.text import Text
 
 from app.core.run_record import RunRecord
 from app.core.strategy import Strategy
-from app.monitoring.performance_metrics import RunProgress
 from app.services.analytics.definitions import METRICS
 from app.services.analytics.display import format_figure
+from app.threads.progress import RunProgress
 
 SYNTHETIC = "synthetic data: prices from a seeded generator, not from a market"
 _SHORT_ID = 8

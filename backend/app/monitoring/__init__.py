@@ -1,1 +1,1 @@
-"""What a run says of itself while it goes on."""
+"""What the platform tells about itself while it works."""

@@ -6,9 +6,9 @@ from threading import Event
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.core.sessions import SessionGrid
-from app.monitoring.performance_metrics import ProgressBoard, RunProgress
 from app.services.simulation.simulation import Simulation
 from app.threads.messages import DerivedSlab, NamedValues
+from app.threads.progress import ProgressBoard, RunProgress
 from app.threads.sync import Channel, RunControl
 from app.threads.worker import Worker
 

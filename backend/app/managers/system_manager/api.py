@@ -24,10 +24,10 @@ from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
 from app.models.session_config import SessionConfig, load_session_config, read_session_config
-from app.monitoring.performance_metrics import RunProgress
 from app.repositories.run_repository import RunRepository
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.threads.progress import RunProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,6 @@ from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.managers.system_manager.session_plan import SessionPlan
-from app.monitoring.performance_metrics import ProgressBoard
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.simulation.simulation import Simulation
@@ -16,6 +15,7 @@ from app.threads.analysis_engine import AnalysisEngine
 from app.threads.data_processor import DataProcessor, HistoricalIndicators
 from app.threads.data_quality_manager import DataQualityManager
 from app.threads.messages import DerivedSlab, Slab
+from app.threads.progress import ProgressBoard
 from app.threads.session_coordinator import Itinerary, SessionCoordinator
 from app.threads.sync import Channel, RunControl, StreamSubscription
 from app.threads.worker import Worker
