@@ -128,8 +128,9 @@ def _slashed_format(texts: pl.Series) -> str:
 
 def _read_epochs(values: pl.Series) -> ParsedTimes:
     """Epoch numbers, all in one unit: that of the middle one's size."""
-    known = values.drop_nulls().drop_nans() if values.dtype.is_float() else values.drop_nulls()
-    size = abs(float(np.median(known.to_numpy()))) if len(known) else 0.0
+    sizes = np.abs(values.drop_nulls().cast(pl.Float64).to_numpy())
+    sizes = sizes[sizes < np.iinfo(np.int64).max]
+    size = float(np.median(sizes)) if len(sizes) else 0.0
     exponent = next((power for limit, power in _EPOCH_UNITS if size < limit), 0)
     if values.dtype.is_float():  # a double holds a time of our days to the microsecond
         micros = values.fill_nan(None) * 10.0 ** (exponent - 3)
