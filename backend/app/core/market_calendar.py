@@ -59,6 +59,9 @@ class MarketCalendar:
         self._pre_opens: list[int] = self._grid.pre_open_ns.tolist()
         self._post_closes: list[int] = self._grid.post_close_ns.tolist()
 
+    def __len__(self) -> int:
+        return len(self._ordinals)
+
     # ── instants (UTC nanoseconds) ───────────────────────────────────────────
 
     def is_open(self, ns: int) -> bool:
@@ -81,20 +84,12 @@ class MarketCalendar:
             return MarketSession.REGULAR
         return MarketSession.POST_MARKET
 
-    def close_at_or_after(self, ns: int, *, extended: bool = False) -> int:
-        """The first close at `ns` or later; with `extended`, of the post-market."""
-        closes = self._post_closes if extended else self._closes
-        index = bisect_left(closes, ns)
-        if index == len(closes):
+    def row_closing_after(self, ns: int, *, extended: bool = False) -> int:
+        """Row of the first session whose close, or post-market's end, is later than `ns`."""
+        row = bisect_right(self._post_closes if extended else self._closes, ns)
+        if row == len(self):
             raise self._not_covered(f"a session after {self._shown(ns)}")
-        return closes[index]
-
-    def session_opening_after(self, ns: int, *, extended: bool = False) -> TradingSession:
-        """The first session that opens later than `ns`; with `extended`, its pre-market."""
-        index = bisect_right(self._pre_opens if extended else self._opens, ns)
-        if index == len(self._ordinals):
-            raise self._not_covered(f"a session after {self._shown(ns)}")
-        return self.session_at(index)
+        return row
 
     # ── dates (the market's own) ─────────────────────────────────────────────
 

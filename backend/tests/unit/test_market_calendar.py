@@ -77,7 +77,7 @@ def test_exceptions_outside_the_calendar_do_not_count() -> None:
         calendar.session(outside.date)
 
 
-def test_closes_and_opens_are_found_from_any_instant() -> None:
+def test_the_session_of_any_instant_is_found() -> None:
     day = DayHours(
         pre_market_open=time(4),
         regular_open=time(9, 30),
@@ -87,17 +87,17 @@ def test_closes_and_opens_are_found_from_any_instant() -> None:
     calendar = MarketCalendar(replace(NEW_YORK, hours=day, trading_weekdays="1111100"), [])
     friday = calendar.session(date(2024, 7, 12))
     monday = calendar.session(date(2024, 7, 15))
-    assert calendar.close_at_or_after(friday.close_ns) == friday.close_ns
-    assert calendar.close_at_or_after(friday.close_ns + 1) == monday.close_ns
-    assert calendar.close_at_or_after(friday.close_ns + 1, extended=True) == friday.post_close_ns
-    assert calendar.session_opening_after(friday.open_ns - 1) == friday
-    assert calendar.session_opening_after(friday.open_ns) == monday
-    assert calendar.session_opening_after(monday.pre_open_ns - 1, extended=True) == monday
+    for ns, expected in (
+        (friday.close_ns - 1, friday),
+        (friday.close_ns, monday),
+        (monday.open_ns, monday),
+    ):
+        assert calendar.session_at(calendar.row_closing_after(ns)) == expected
+    row = calendar.row_closing_after(friday.close_ns, extended=True)
+    assert calendar.session_at(row) == friday
     end = calendar.session(date(2024, 11, 29))
     with pytest.raises(DataNotFoundError, match="a session after"):
-        calendar.session_opening_after(end.open_ns)
-    with pytest.raises(DataNotFoundError, match="a session after"):
-        calendar.close_at_or_after(end.close_ns + 1)
+        calendar.row_closing_after(end.close_ns)
 
 
 def _ns(moment: datetime) -> int:

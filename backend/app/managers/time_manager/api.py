@@ -13,6 +13,7 @@ from app.core.enums import MarketSession, OperationMode
 from app.core.exceptions import ConfigurationError
 from app.core.market_calendar import MarketCalendar
 from app.core.sessions import SessionGrid, TradingSession
+from app.managers.time_manager.backtest_clock import BacktestClock
 from app.managers.time_manager.calendar_import import import_calendars
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.time_manager.exchanges import EXCHANGES
@@ -54,8 +55,7 @@ class TimeManager:
         self._window: tuple[date | None, date | None, int | None] = (None, None, None)
         self._extended = False
         self._calendar: MarketCalendar | None = None
-        self._backtest_ns: int | None = None
-        self._last_session: date | None = None
+        self._backtest: BacktestClock | None = None
         self._lock = RLock()
 
     @classmethod
@@ -89,7 +89,7 @@ class TimeManager:
             self._market, self._calendar = (exchange_group, asset_class), calendar
             self._mode, self._extended = mode, extended_hours
             self._window = (first_date, last_date, backtest_days)
-            self._backtest_ns, self._last_session = None, None
+            self._backtest = None
 
     def import_calendars(
         self,
@@ -146,11 +146,12 @@ class TimeManager:
         """The present in UTC nanoseconds: the backtest's in a backtest, else the clock's."""
         if self._mode is not OperationMode.BACKTEST:
             return self._clock.now_ns()
-        if self._backtest_ns is None:
+        now_ns = self._backtest.now_ns if self._backtest else None
+        if now_ns is None:
             raise ConfigurationError(
                 "the backtest has no time yet: call init_backtest or set_backtest_time first"
             )
-        return self._backtest_ns
+        return now_ns
 
     def get_current_time(self, tz: str | tzinfo | None = None) -> datetime:
         """The present as an aware datetime, in market time or in the zone `tz`."""
@@ -227,21 +228,18 @@ class TimeManager:
         """Set the time to the open of the window's first session, and return that session."""
         calendar = self._of(db)
         begin, end = self._window_rows(calendar)
-        session = calendar.session_at(begin)
+        backtest = BacktestClock(calendar, extended=self._extended, last_row=end - 1)
+        session = backtest.begin(begin)
         with self._lock:
-            self._last_session = calendar.session_at(end - 1).date
-            self._backtest_ns = self._begin_of(session)
+            self._backtest = backtest
         return session
 
     def advance_to_market_open(self, db: Session) -> TradingSession | None:
         """Move to the open of the next session and return it; None after the window's last."""
-        calendar = self._of(db)
+        self._of(db)
         with self._lock:
-            session = calendar.session_opening_after(self.now_ns(), extended=self._extended)
-            if self._last_session is not None and session.date > self._last_session:
-                return None
-            self._backtest_ns = self._begin_of(session)
-        return session
+            self.now_ns()
+            return self._the_backtest().advance()
 
     def set_backtest_time(self, moment: datetime) -> None:
         """Move the backtest to `moment`, not earlier than now nor later than the close.
@@ -254,20 +252,14 @@ class TimeManager:
     def set_backtest_time_ns(self, ns: int) -> None:
         """`set_backtest_time` for an instant in UTC nanoseconds."""
         with self._lock:
-            now = self._backtest_ns
-            if self._mode is not OperationMode.BACKTEST:
-                raise ConfigurationError(f"time cannot be set in mode {self._mode}")
-            if now is not None and ns < now:
-                raise ConfigurationError(
-                    f"backtest time moves only forward: {self._shown(ns)} is before "
-                    f"{self._shown(now)}"
-                )
-            if now is not None and ns > (close := self._close_from(now)):
-                raise ConfigurationError(
-                    f"backtest time {self._shown(ns)} is after the session's close at "
-                    f"{self._shown(close)}: call advance_to_market_open for the next session"
-                )
-            self._backtest_ns = ns
+            self._the_backtest().set(ns)
+
+    def _the_backtest(self) -> BacktestClock:
+        if self._mode is not OperationMode.BACKTEST:
+            raise ConfigurationError(f"time cannot be set in mode {self._mode}")
+        if self._backtest is None:
+            self._backtest = BacktestClock(self._known(), extended=self._extended)
+        return self._backtest
 
     def _window_rows(self, calendar: MarketCalendar) -> tuple[int, int]:
         first, last, days = self._window
@@ -289,13 +281,6 @@ class TimeManager:
         if begin == end:
             raise ConfigurationError(f"there is no trading day from {first} to {last}")
         return begin, end
-
-    def _begin_of(self, session: TradingSession) -> int:
-        return session.pre_open_ns if self._extended else session.open_ns
-
-    def _close_from(self, ns: int) -> int:
-        """Close of the session that `ns` is in, or of the next one."""
-        return self._known().close_at_or_after(ns, extended=self._extended)
 
     # ── insides ──────────────────────────────────────────────────────────────
 
@@ -331,9 +316,6 @@ class TimeManager:
             raise ConfigurationError(
                 f"time zone {tz!r} is not known; use an IANA name such as America/New_York"
             ) from error
-
-    def _shown(self, ns: int) -> str:
-        return _datetime(ns, self._known().zone).isoformat()
 
 
 def _nanoseconds(moment: datetime, zone: ZoneInfo) -> int:

@@ -20,7 +20,7 @@ def base_columns() -> list[sa.Column[Any]]:
 
 def touch_on_update(table: str) -> None:
     """Let the database set `updated_at` whenever a row of `table` changes."""
-    if op.get_bind().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "sqlite":
         op.execute(
             f"CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} "
             "WHEN NEW.updated_at IS OLD.updated_at BEGIN "
@@ -40,7 +40,7 @@ def touch_on_update(table: str) -> None:
 def refuse_update(table: str) -> None:
     """Let the database refuse any change of a row of `table`."""
     message = f"rows of {table} never change"
-    if op.get_bind().dialect.name == "sqlite":
+    if op.get_context().dialect.name == "sqlite":
         op.execute(
             f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{message}'); END"

@@ -293,6 +293,41 @@ def test_time_can_be_set_before_a_window_is_known(market_db: Session) -> None:
     assert str(manager.get_current_time()) == "2025-07-03 09:30:00-04:00"
 
 
+def test_a_market_without_close_is_walked_day_by_day(market_db: Session) -> None:
+    manager = _backtest(
+        market_db,
+        exchange_group="CRYPTO",
+        asset_class="CRYPTO",
+        first_date=date(2024, 7, 2),
+        last_date=date(2024, 7, 4),
+    )
+    session = manager.init_backtest(market_db)
+    days = []
+    while session:
+        days.append(session.date.day)
+        manager.set_backtest_time_ns(session.open_ns + 60 * 10**9)
+        manager.set_backtest_time_ns(session.close_ns)  # the next session's open
+        with pytest.raises(ConfigurationError, match="after the session's close"):
+            manager.set_backtest_time_ns(session.close_ns + 1)
+        session = manager.advance_to_market_open(market_db)
+    assert days == [2, 3, 4]
+    assert manager.get_current_time() == datetime(2024, 7, 5, tzinfo=UTC)
+
+
+def test_from_a_closed_market_the_next_open_is_the_next_one(market_db: Session) -> None:
+    manager = _backtest(market_db)
+    manager.set_backtest_time(at("2024-07-06T12:00"))  # a Saturday
+    manager.advance_to_market_open(market_db)
+    assert str(manager.get_current_time()) == "2024-07-08 09:30:00-04:00"
+
+
+def test_the_calendar_ends_a_backtest_without_window(market_db: Session) -> None:
+    manager = _backtest(market_db)
+    manager.set_backtest_time(at("2028-12-29T15:00"))
+    with pytest.raises(DataNotFoundError, match=r"2028-12-31.*import-holidays"):
+        manager.advance_to_market_open(market_db)
+
+
 def test_the_real_clock_cannot_be_set(market_time: MarketTime) -> None:
     with pytest.raises(ConfigurationError, match="mode live"):
         market_time().set_backtest_time(at("2025-07-02T09:30"))

@@ -55,7 +55,7 @@ def downgrade() -> None:
     """Drop them."""
     for table in ("calendar_overrides", "calendar_days", "market_hours"):
         op.drop_table(table)
-    if op.get_bind().dialect.name != "sqlite":
+    if op.get_context().dialect.name != "sqlite":
         op.execute("DROP FUNCTION touch_updated_at()")
 
 

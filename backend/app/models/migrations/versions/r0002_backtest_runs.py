@@ -48,5 +48,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop it."""
     op.drop_table("backtest_runs")
-    if op.get_bind().dialect.name != "sqlite":
+    if op.get_context().dialect.name != "sqlite":
         op.execute("DROP FUNCTION backtest_runs_refuse_update()")
