@@ -36,15 +36,15 @@ def spike_rows(bars: BarColumns, *, factor: float = SPIKE_FACTOR) -> Int64s:
     """
     if len(bars) < 3 or bars.high.max() < factor * bars.low.min():
         return np.empty(0, np.int64)
-    usual = _median_of_five(np.pad(bars.close, 2, mode="edge"))
+    usual = _median_of_five(np.pad(bars.close, 2, mode="reflect"))
     return np.flatnonzero((bars.high >= factor * usual) | (bars.low * factor <= usual))
 
 
 def _median_of_five(padded: Floats) -> Floats:
     a, b, c, d, e = (padded[shift : len(padded) - 4 + shift] for shift in range(5))
-    low = np.maximum(np.minimum(a, b), np.minimum(d, e))
-    high = np.minimum(np.maximum(a, b), np.maximum(d, e))
-    return np.maximum(np.minimum(low, high), np.minimum(np.maximum(low, high), c))
+    low = np.fmax(np.fmin(a, b), np.fmin(d, e))
+    high = np.fmin(np.fmax(a, b), np.fmax(d, e))
+    return np.fmax(np.fmin(low, high), np.fmin(np.fmax(low, high), c))
 
 
 def stale_runs(bars: BarColumns, *, minutes: int = STALE_MINUTES) -> Int64s:
