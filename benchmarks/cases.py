@@ -8,7 +8,8 @@ from workloads import Workload
 OURS, PEER = "ours", "peer"
 PER_BAR = "MisMartera, per bar"
 WOKEN = "MisMartera, woken"
-THREADED = "MisMartera, system start"
+THREADED = "MisMartera, four threads"
+RECORDED = "MisMartera, system start"
 BARS = "MisMartera"
 BACKTESTING = "backtesting.py"
 NAUTILUS = "NautilusTrader"
@@ -94,10 +95,15 @@ def _peer(workload: Workload, engine: str, module: str, case: str, **options: ob
     )
 
 
+def _system(engine: str, case: str) -> Entry:
+    return Entry(workload=work.W1, engine=engine, module="mismartera_system", case=case)
+
+
 ENTRIES = (
     _ours(work.W1, PER_BAR, "W1"),
     _ours(work.W1, WOKEN, "W1Woken"),
-    Entry(workload=work.W1, engine=THREADED, module="mismartera_system", case="W1"),
+    _system(THREADED, "W1"),
+    _system(RECORDED, "W1Recorded"),
     _peer(work.W1, BACKTESTING, "backtesting_py", "W1", repetitions=7),
     _peer(work.W1, NAUTILUS, "nautilus", "W1", repetitions=5),
     _ours(work.W2, PER_BAR, "W2"),

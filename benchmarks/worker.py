@@ -32,7 +32,7 @@ def measure(case) -> dict[str, object]:
     gc.collect()
     begun = time.perf_counter()
     result = case.run()
-    seconds = time.perf_counter() - begun
+    seconds = case.seconds(time.perf_counter() - begun)
     answer = case.answer(result)
     case.finish()
     return {

@@ -7,6 +7,7 @@ import polars as pl
 from app.core.costs import PerShare
 from app.core.strategy import BarInterval, Indicator, Int, Strategy, crosses
 from app.research import run_backtest
+from app.services.analytics.result import RunResult
 from workloads import CASH, COMMISSION_PER_SHARE, FAST, QUANTITY, SLOW, TIE, Answer, Case
 
 VERSION = version("mismartera")
@@ -43,18 +44,18 @@ class FiveMinuteCross(Cross):
 
 
 class _Backtest(Case):
-    """Timed: `run_backtest` on a ready frame and every statistic of its result."""
+    """Timed: `run_backtest` on a ready frame per symbol and every statistic of its result."""
 
     strategy: type[Strategy] = Cross
 
     def __init__(self, parquet: str) -> None:
         self.bars = read(parquet)
 
-    def run(self) -> object:
+    def run(self) -> RunResult:
         """One backtest with its statistics."""
         return backtest(self.strategy, self.bars)
 
-    def answer(self, result) -> Answer:
+    def answer(self, result: RunResult) -> Answer:
         """Cash and fills."""
         return answer(result)
 
@@ -81,29 +82,36 @@ class W1FromFile(Case):
     def __init__(self, parquet: str) -> None:
         self.parquet = parquet
 
-    def run(self) -> object:
+    def run(self) -> RunResult:
         """Read and backtest."""
         return backtest(Cross, read(self.parquet))
 
-    def answer(self, result) -> Answer:
+    def answer(self, result: RunResult) -> Answer:
         """Cash and fills."""
         return answer(result)
 
 
-def read(parquet: str) -> pl.DataFrame:
-    """The benchmark's bars, with times as UTC timestamps."""
-    return pl.read_parquet(parquet).with_columns(
+def read(parquet: str) -> dict[str, pl.DataFrame]:
+    """The benchmark's bars, a frame for each symbol, with times as UTC timestamps."""
+    table = pl.read_parquet(parquet).with_columns(
         pl.col("ts").cast(pl.Datetime("ns", "UTC")), pl.col("volume").cast(pl.Float64)
     )
+    frames = table.partition_by("symbol", as_dict=True, include_key=False, maintain_order=True)
+    return {str(symbol): frame for (symbol,), frame in frames.items()}
 
 
-def backtest(strategy: type[Strategy], bars: pl.DataFrame):
-    """One run and all its statistics."""
-    result = run_backtest(strategy, bars, cash=CASH, commission=PerShare(COMMISSION_PER_SHARE))
-    result.metrics  # noqa: B018  # worked out when asked for
+def backtest(strategy: type[Strategy], bars: dict[str, pl.DataFrame]) -> RunResult:
+    """One run and all its statistics, those of buying and holding included."""
+    commission = PerShare(COMMISSION_PER_SHARE)
+    return with_statistics(run_backtest(strategy, bars, cash=CASH, commission=commission))
+
+
+def with_statistics(result: RunResult) -> RunResult:
+    """The result after every figure has been asked for."""
+    _ = result.compute().benchmark_metrics
     return result
 
 
-def answer(result) -> Answer:
+def answer(result: RunResult) -> Answer:
     """What a result of ours says."""
-    return Answer(cash=float(result.cash), fills=len(result.fills))
+    return Answer(cash=result.log.final_cash, fills=len(result.log.fills))
