@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, overload
+from typing import Any, NamedTuple, overload
 
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.exceptions import OrderStateError
@@ -74,14 +74,20 @@ class OrderEvent(NamedTuple):
     cause: str
 
 
-class OrderEvents(Sequence[OrderEvent]):
-    """Transitions in the order they happened, kept as plain rows until one is looked at."""
+_EVENT_WIDTH = len(OrderEvent._fields)
 
-    def __init__(self, rows: Sequence[tuple[int, int, OrderStatus, str]]) -> None:
-        self._rows = rows
+
+class OrderEvents(Sequence[OrderEvent]):
+    """Transitions in the order they happened, made into `OrderEvent` when one is looked at.
+
+    `log` is one flat list: order id, time, state and cause of the first, then of the second …
+    """
+
+    def __init__(self, log: Sequence[Any]) -> None:
+        self._log = log
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._log) // _EVENT_WIDTH
 
     @overload
     def __getitem__(self, index: int) -> OrderEvent: ...
@@ -89,5 +95,6 @@ class OrderEvents(Sequence[OrderEvent]):
     def __getitem__(self, index: slice) -> Sequence[OrderEvent]: ...
     def __getitem__(self, index: int | slice) -> OrderEvent | Sequence[OrderEvent]:
         if isinstance(index, slice):
-            return OrderEvents(self._rows[index])
-        return OrderEvent(*self._rows[index])
+            return [self[row] for row in range(*index.indices(len(self)))]
+        row = range(len(self))[index] * _EVENT_WIDTH
+        return OrderEvent(*self._log[row : row + _EVENT_WIDTH])

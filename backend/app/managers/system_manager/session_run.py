@@ -51,6 +51,7 @@ class SessionRun:
             first_session=plan.first_session,
             terms=plan.terms,
             extra_series=plan.extra_series,
+            isolate=True,
         )
         self._storage = storage
         self._conclude = conclude

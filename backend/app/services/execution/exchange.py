@@ -5,6 +5,7 @@ each symbol in the order the orders came; then the strategies that own them are 
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from app.core.costs import Slippage
 from app.core.data_structures import BarColumns
@@ -38,6 +39,7 @@ class SimulatedExchange:
         self.working: dict[int, list[Order]] = {}
         self.orders: list[Order] = []
         self.listeners: list[dict[int, OrderListener]] = []
+        self.on_listener_error: Callable[[int, Exception], None] = _raise
         self.minute_cursors: dict[int, BarCursor] = {}
         self._clock = clock
         self._slippage = slippage
@@ -47,7 +49,7 @@ class SimulatedExchange:
         self._last_closes = [0.0] * len(symbols)
         self._reserved: dict[int, float] = {}
         self._reserved_total = 0.0
-        self._events: list[tuple[int, int, OrderStatus, str]] = []
+        self._events: list[Any] = []
 
     # ── the bars at hand ─────────────────────────────────────────────────────
 
@@ -103,7 +105,7 @@ class SimulatedExchange:
             tag,
         )
         self.orders.append(order)
-        self._events.append((order.id, now_ns, _PENDING, ""))
+        self._events += (order.id, now_ns, _PENDING, "")
         next_row = self._closed_rows(symbol)
         added = self._added_units(strategy, symbol, quantity)
         if added and not self._reserve(order, added, next_row):
@@ -111,7 +113,7 @@ class SimulatedExchange:
             self._tell(order)
             return order
         order.status = _NEW
-        self._events.append((order.id, now_ns, _NEW, ""))
+        self._events += (order.id, now_ns, _NEW, "")
         if symbol in self.working:
             self.working[symbol].append(order)
         else:
@@ -147,6 +149,13 @@ class SimulatedExchange:
         for order in [order for orders in self.working.values() for order in orders]:
             self.cancel(order, cause)
 
+    def retire(self, strategy: int, cause: str) -> None:
+        """End the working orders of one strategy, and tell it nothing any more."""
+        self.listeners[strategy].clear()
+        for order in [each for orders in self.working.values() for each in orders]:
+            if order.strategy == strategy:
+                self.cancel(order, cause)
+
     def events(self) -> OrderEvents:
         """Every transition of every order so far."""
         return OrderEvents(self._events)
@@ -155,88 +164,69 @@ class SimulatedExchange:
 
     def match_until(self, until_ns: int) -> None:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
-        clock = self._clock
-        while self.working:
-            end_ns = min(map(self._next_end, self.working))
+        clock, working = self._clock, self.working
+        while working:
+            ends = {symbol: self._next_end(symbol) for symbol in working}
+            end_ns = min(ends.values())
             if end_ns > until_ns:
                 break
             clock.now_ns = end_ns
-            filled: list[Order] = []
-            for symbol in sorted(self.working):
-                if self._next_end(symbol) == end_ns:
-                    self._match_bar(symbol, filled)
-            if self.listeners:
-                for order in filled:
-                    self._tell(order)
+            due = ends if len(ends) == 1 else sorted(s for s in ends if ends[s] == end_ns)
+            filled = [order for symbol in due for order in self._match_bar(symbol, end_ns)]
+            for order in filled:
+                self._tell(order)
         clock.now_ns = until_ns
 
     def _next_end(self, symbol: int) -> int:
         ends, row = self._bars[symbol].end_ns, self._next_rows[symbol]
         return ends.item(row) if row < len(ends) else _NEVER
 
-    def _match_bar(self, symbol: int, filled: list[Order]) -> None:
+    def _match_bar(self, symbol: int, end_ns: int) -> list[Order]:
+        """Match a symbol's orders against its next bar; those that were filled or refused."""
         bars, row = self._bars[symbol], self._next_rows[symbol]
         self._next_rows[symbol] = row + 1
         if bars.volume.item(row) == 0.0:
-            return
+            return []
         start_ns, open_ = bars.start_ns.item(row), bars.open.item(row)
-        still: list[Order] = []
-        for order in self.working[symbol]:
+        orders = self.working[symbol]
+        ended = []
+        for order in orders:
             if order.submitted_ns > start_ns:
-                still.append(order)
                 continue
-            price, slip, time_ns = self._price(order, bars, row, open_)
-            if not price:
-                still.append(order)
-                continue
-            self._fill(order, price + slip, abs(slip), time_ns, bars.end_ns.item(row))
-            filled.append(order)
-        if still:
-            self.working[symbol] = still
-        else:
+            price = open_ if order.type is _MARKET else self._priced(order, bars, row, open_)
+            if price:
+                time_ns = start_ns if price == open_ else end_ns
+                self._fill(order, price, time_ns, end_ns)
+                ended.append(order)
+        if len(ended) == len(orders):
             del self.working[symbol]
+        elif ended:
+            self.working[symbol] = [order for order in orders if order.status is _NEW]
+        return ended
 
-    def _price(
-        self, order: Order, bars: BarColumns, row: int, open_: float
-    ) -> tuple[float, float, int]:
-        """Price before slippage (0.0: no trade), signed slippage, and time of the fill."""
-        buy = order.quantity > 0.0
-        if order.type is _MARKET:
-            price = open_
-        elif order.type is _LIMIT:
-            high, low = bars.high.item(row), bars.low.item(row)
-            price = limit_price(order.limit_price, open_, high, low, buy=buy)
-        else:
-            high, low = bars.high.item(row), bars.low.item(row)
-            price = stop_price(order.stop_price, open_, high, low, buy=buy)
-        if not price:
-            return 0.0, 0.0, 0
-        slip = 0.0 if order.type is _LIMIT else self._slippage.adverse(price)
-        times = bars.start_ns if price == open_ else bars.end_ns
-        return price, slip if buy else -slip, times.item(row)
+    def _priced(self, order: Order, bars: BarColumns, row: int, open_: float) -> float:
+        """Price of a limit or stop order in a bar, before slippage; 0.0: no trade."""
+        high, low, buy = bars.high.item(row), bars.low.item(row), order.quantity > 0.0
+        if order.type is _LIMIT:
+            return limit_price(order.limit_price, open_, high, low, buy=buy)
+        return stop_price(order.stop_price, open_, high, low, buy=buy)
 
-    def _fill(
-        self, order: Order, price: float, slippage: float, time_ns: int, bar_end_ns: int
-    ) -> None:
-        added = self._added_units(order.strategy, order.symbol, order.quantity)
-        self._release(order)
-        if added and not self.ledger.can_add(added * price, self._reserved_total):
-            self._end(order, _REJECTED, "not enough buying power at the price of the fill")
-            return
+    def _fill(self, order: Order, price: float, time_ns: int, bar_end_ns: int) -> None:
+        quantity = order.quantity
+        slippage = 0.0 if order.type is _LIMIT else self._slippage.adverse(price)
+        if slippage:
+            price += slippage if quantity > 0.0 else -slippage
+        if self._reserved:
+            self._release(order)
+            added = self._added_units(order.strategy, order.symbol, quantity)
+            if added and not self.ledger.can_add(added * price, self._reserved_total):
+                self._end(order, _REJECTED, "not enough buying power at the price of the fill")
+                return
         order.status = _FILLED
         order.filled_ns = time_ns
         order.fill_price = price
-        self._events.append((order.id, time_ns, _FILLED, ""))
-        self.ledger.apply(
-            order.id,
-            order.strategy,
-            order.symbol,
-            order.quantity,
-            price,
-            slippage,
-            time_ns,
-            bar_end_ns,
-        )
+        self._events += (order.id, time_ns, _FILLED, "")
+        self.ledger.apply(order, price, slippage, time_ns, bar_end_ns)
 
     # ── buying power ─────────────────────────────────────────────────────────
 
@@ -269,7 +259,7 @@ class SimulatedExchange:
         order.status = status
         order.reason = cause
         self._release(order)
-        self._events.append((order.id, self._clock.now_ns, status, cause))
+        self._events += (order.id, self._clock.now_ns, status, cause)
 
     def _remove(self, order: Order) -> None:
         orders = self.working.get(order.symbol, [])
@@ -279,5 +269,14 @@ class SimulatedExchange:
                 del self.working[order.symbol]
 
     def _tell(self, order: Order) -> None:
-        if self.listeners and (listener := self.listeners[order.strategy].get(order.symbol)):
+        listener = self.listeners[order.strategy].get(order.symbol) if self.listeners else None
+        if listener is None:
+            return
+        try:
             listener(order)
+        except Exception as error:  # noqa: BLE001  # what a strategy raises is its runner's to judge
+            self.on_listener_error(order.strategy, error)
+
+
+def _raise(_strategy: int, error: Exception) -> None:
+    raise error

@@ -5,8 +5,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from app.core.costs import Commission
+from app.core.orders import Order
 from app.core.run_log import FillColumns
 from app.core.strategy.account import Account, Position
+
+_LOG_WIDTH = 9
+"""Numbers a fill leaves in the log, which is one flat list: thousands of small tuples would
+have the garbage collector walk the heap in the middle of a run."""
 
 _TINY = 1e-9
 """Units below which a remainder is rounding, not a position."""
@@ -35,7 +40,7 @@ class Ledger:
         self.holdings = [0.0] * len(symbols)
         self.shorts = 0
         self.last_price: Callable[[int], float] = lambda _symbol: 0.0
-        self._rows: list[tuple[int, int, int, int, float, float, float, float, int]] = []
+        self._log: list[float] = []
 
     def equity(self) -> float:
         """Cash plus all holdings at their last closes."""
@@ -60,32 +65,14 @@ class Ledger:
         return value <= self.buying_power() - reserved + _TINY
 
     def apply(
-        self,
-        order_id: int,
-        strategy: int,
-        symbol: int,
-        quantity: float,
-        price: float,
-        slippage: float,
-        time_ns: int,
-        bar_end_ns: int,
+        self, order: Order, price: float, slippage: float, time_ns: int, bar_end_ns: int
     ) -> None:
-        """Book one fill of `quantity` (signed) units at `price`, `slippage` a unit within it."""
+        """Book the fill of `order` at `price`, in which `slippage` a unit is contained."""
+        quantity, strategy, symbol = order.quantity, order.strategy, order.symbol
         fee = self.commission.charge(quantity, price)
+        cost = abs(quantity) * slippage
         self.account.cash -= quantity * price + fee
-        self._rows.append(
-            (
-                time_ns,
-                order_id,
-                strategy,
-                symbol,
-                quantity,
-                price,
-                fee,
-                abs(quantity) * slippage,
-                bar_end_ns,
-            )
-        )
+        self._log += (time_ns, order.id, strategy, symbol, quantity, price, fee, cost, bar_end_ns)
         _move(self.positions[strategy][symbol], quantity, price)
         before = self.holdings[symbol]
         after = before + quantity
@@ -94,7 +81,7 @@ class Ledger:
 
     def fills(self) -> FillColumns:
         """Everything booked so far, as columns."""
-        columns = list(zip(*self._rows, strict=True)) or [()] * 9
+        columns = [self._log[k::_LOG_WIDTH] for k in range(_LOG_WIDTH)]
         integers = [np.array(columns[k], np.int64) for k in (0, 1, 2, 3, 8)]
         numbers = [np.array(columns[k], np.float64) for k in (4, 5, 6, 7)]
         time_ns, order_id, strategy, symbol, bar_end_ns = integers

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from app.core.strategy import Clock, IndicatorValue, Strategy
+from app.core.strategy import BarCursor, Clock, IndicatorValue, Strategy
 from app.core.strategy.views import NAN
 from app.core.types import Int64s
 from app.services.execution.exchange import SimulatedExchange
 from app.services.simulation.feeds import Events, Feed
-from app.services.simulation.loops import merged_feeds_loop, single_feed_loop
+from app.services.simulation.loops import CallFailed, merged_feeds_loop, single_feed_loop
 
 _CALLS_AT_A_TIME = 512
 """A stop is noticed after so many calls: half a second of a strategy that takes 1 ms a bar."""
@@ -19,39 +19,71 @@ _CALLS_AT_A_TIME = 512
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Who takes part in a run: the feeds in the order of calls, and the strategies behind them."""
+    """Who takes part in a run: strategy objects with their number in `names`, and their feeds.
+
+    Both are in the order in which they are called within one instant.
+    """
 
     names: tuple[str, ...]
-    strategies: Sequence[Strategy]
+    strategies: Sequence[tuple[int, Strategy]]
     feeds: Sequence[Feed]
     exchange: SimulatedExchange
     clock: Clock
 
 
 class Calls:
-    """The calls of one batch, merged over the feeds in time order, played piece by piece."""
+    """The calls of one batch, merged over the feeds in time order, played piece by piece.
 
-    def __init__(self, cast: Cast, events: Sequence[Events]) -> None:
+    `on_failure` is told the number of a strategy that raised, and its error; if it returns,
+    the other calls go on.
+    """
+
+    def __init__(
+        self, cast: Cast, events: Sequence[Events], on_failure: Callable[[int, Exception], None]
+    ) -> None:
         self._clock = cast.clock
         self._exchange = cast.exchange
         self._feeds = cast.feeds
+        self._on_failure = on_failure
         self._next = 0
+        self._chunk: list[list[Any]] = []
         single = len(cast.feeds) == 1
         self._end_ns, self._columns = _single(events[0]) if single else _merged(cast, events)
-        self._play = self._play_single if single else self._play_merged
+        self._loop = self._single_loop if single else self._merged_loop
 
     def play(self, until_ns: int, keep_on: Callable[[], bool]) -> bool:
         """Make the calls up to `until_ns`; False if `keep_on` ended them before."""
         last = int(self._end_ns.searchsorted(until_ns, side="right"))
         while self._next < last:
             first, self._next = self._next, min(last, self._next + _CALLS_AT_A_TIME)
-            chunk = [column[first : self._next].tolist() for column in self._columns]
-            self._play(zip(*chunk, strict=True))
+            self._chunk = [column[first : self._next].tolist() for column in self._columns]
+            self._play(zip(*self._chunk, strict=True))
             if not keep_on():
                 return False
         return True
 
-    def _play_single(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def mute(self, strategy: int) -> None:
+        """Leave out the calls of a strategy that are still to come."""
+        for feed in self._feeds:
+            if feed.number == strategy:
+                feed.is_muted = True
+                column = self._columns[0] if len(self._feeds) > 1 else np.empty(0, np.object_)
+                column[column == feed.on_event] = _ignore
+                calls = self._chunk[0]
+                calls[:] = [_ignore if call == feed.on_event else call for call in calls]
+
+    def _play(self, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Make the calls of `rows`, going on behind a call that failed."""
+        while True:
+            try:
+                self._loop(rows)
+            except CallFailed as failure:
+                feed = next(feed for feed in self._feeds if feed.cursor is failure.cursor)
+                self._on_failure(feed.number, failure.error)
+            else:
+                return
+
+    def _single_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
         feed, exchange = self._feeds[0], self._exchange
         loop = single_feed_loop(len(feed.handles))
         loop(
@@ -64,9 +96,13 @@ class Calls:
             *feed.handles,
         )
 
-    def _play_merged(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _merged_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
         loop = merged_feeds_loop(max(len(feed.handles) for feed in self._feeds))
         loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
+
+
+def _ignore(_bar: BarCursor) -> None:
+    """What a muted call does."""
 
 
 def _single(events: Events) -> tuple[Int64s, list[Any]]:

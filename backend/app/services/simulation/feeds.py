@@ -48,17 +48,23 @@ class Events:
 
 
 class BarFeed:
-    """Calls `on_bar` of one strategy object for its symbol: on every bar, or where it wakes."""
+    """Calls `on_bar` of one strategy object for its symbol: on every bar, or where it wakes.
+
+    `number` is the strategy's in the run; a muted feed asks for no more calls.
+    """
 
     def __init__(
         self,
         *,
+        number: int,
         strategy: Strategy,
         symbol: str,
         interval: Interval,
         cursor: BarCursor,
         handles: Sequence[tuple[str, IndicatorValue, Source]],
     ) -> None:
+        self.number = number
+        self.is_muted = False
         self.on_event: Callable[[Any], None] = strategy.on_bar
         self.cursor = cursor
         self.handles = [handle for _, handle, _ in handles]
@@ -70,6 +76,8 @@ class BarFeed:
     def events(self, data: SessionData, batch: Batch) -> Events:
         """The calls of this batch."""
         first, last = batch.rows[self._key]
+        if self.is_muted:
+            last = first
         bars = data.all_bars(*self._key).slice(first, last)
         values = [self._values(source, data, bars, first, last) for source in self._sources]
         columns = [getattr(bars, name) for name in BAR_COLUMNS]
@@ -107,6 +115,7 @@ class SliceFeed:
     def __init__(
         self,
         *,
+        number: int,
         strategy: Strategy,
         symbols: Sequence[str],
         interval: Interval,
@@ -114,6 +123,8 @@ class SliceFeed:
         slice_: Slice,
         indicators: Sequence[tuple[SliceIndicator, Sequence[Source]]],
     ) -> None:
+        self.number = number
+        self.is_muted = False
         self.on_event: Callable[[Any], None] = self._call
         self.cursor = cursor
         self.handles: list[IndicatorValue] = []
@@ -126,7 +137,10 @@ class SliceFeed:
 
     def events(self, data: SessionData, batch: Batch) -> Events:
         """One call per instant at which any of the symbols has a bar."""
-        parts = [data.all_bars(*key).slice(*batch.rows[key]) for key in self._keys]
+        spans = [(0, 0) if self.is_muted else batch.rows[key] for key in self._keys]
+        parts = [
+            data.all_bars(*key).slice(*span) for key, span in zip(self._keys, spans, strict=True)
+        ]
         end_ns = np.unique(np.concatenate([part.end_ns for part in parts]))
         self._bars = [_matrix(parts, end_ns, name) for name in BAR_COLUMNS]
         self._values = [

@@ -10,7 +10,22 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from app.core.strategy import BarCursor
+
 Loop = Callable[..., None]
+
+
+class CallFailed(Exception):  # noqa: N818  # it never leaves this package
+    """A strategy raised `error` when it was called with `cursor`.
+
+    The rows iterator stays where it was: the loop may be called with it again to go on.
+    """
+
+    def __init__(self, cursor: BarCursor, error: Exception) -> None:
+        super().__init__(cursor.symbol)
+        self.cursor = cursor
+        self.error = error
+
 
 _BAR = ("bar.row", "bar.open", "bar.high", "bar.low", "bar.close", "bar.volume")
 
@@ -41,12 +56,15 @@ def merged_feeds_loop(handles: int) -> Loop:
 def _make(arguments: Iterable[str], targets: Iterable[str]) -> Loop:
     source = f"""
 def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
-    for {", ".join(targets)} in rows:
-        if working:
-            match(clock.now_ns)
-        on_bar(bar)
+    try:
+        for {", ".join(targets)} in rows:
+            if working:
+                match(clock.now_ns)
+            on_bar(bar)
+    except Exception as error:
+        raise CallFailed(bar, error) from error
 """
-    namespace: dict[str, Any] = {}
+    namespace: dict[str, Any] = {"CallFailed": CallFailed}
     exec(source, namespace)  # noqa: S102  # the source is made above, from no user's input
     loop: Loop = namespace["loop"]
     return loop

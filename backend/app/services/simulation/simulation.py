@@ -67,6 +67,7 @@ class Simulation:
         first_session: int = 0,
         terms: Terms,
         extra_series: Sequence[SeriesKey] = (),
+        isolate: bool = False,
     ) -> None:
         self.data = SessionData()
         self.clock = Clock(ZoneInfo(sessions.timezone))
@@ -83,7 +84,11 @@ class Simulation:
         ]
         cast = Cast(
             names=tuple(entry.name for entry in entries),
-            strategies=[strategy for bound in strategies for strategy in bound.instances],
+            strategies=[
+                (number, strategy)
+                for number, bound in enumerate(strategies)
+                for strategy in bound.instances
+            ],
             feeds=feeds,
             exchange=self.exchange,
             clock=self.clock,
@@ -94,6 +99,7 @@ class Simulation:
             symbols=symbols,
             sessions=sessions,
             first_session=first_session,
+            isolate=isolate,
         )
 
     def run(
@@ -160,6 +166,7 @@ class Simulation:
         if strategy.interval == ONE_MINUTE:
             self.exchange.minute_cursors[position] = cursor
         return BarFeed(
+            number=number,
             strategy=strategy,
             symbol=symbol,
             interval=strategy.interval,
@@ -176,6 +183,7 @@ class Simulation:
             setattr(strategy, wants[0].attribute, handle)
             indicators.append((handle, [self._source(want) for want in wants]))
         return SliceFeed(
+            number=number,
             strategy=strategy,
             symbols=symbols,
             interval=strategy.interval,

@@ -5,17 +5,26 @@ config's order, each over its symbols in the config's order. After a session's l
 `on_session_end` and the expiry of day orders.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from app.core.data_structures import BarColumns
 from app.core.intervals import ONE_MINUTE
 from app.core.run_log import RunLog
 from app.core.session_data import SessionData
 from app.core.sessions import SessionGrid
-from app.core.strategy import Clock, Strategy
+from app.core.strategy import Strategy
 from app.services.simulation.calls import Calls, Cast
 from app.services.simulation.derivation import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyFailure:
+    """A strategy that raised and was ended while others went on: when (UTC ns) and of what."""
+
+    name: str
+    time_ns: int
+    error: Exception
 
 
 class Stepper:
@@ -23,6 +32,7 @@ class Stepper:
 
     `first_session` is the position in `sessions` of the first one that is traded; what lies
     before is history. A batch may end anywhere; its orders and positions carry on in the next.
+    With `isolate`, a strategy that raises is ended alone while another one is left.
     """
 
     def __init__(
@@ -33,6 +43,7 @@ class Stepper:
         symbols: Sequence[str],
         sessions: SessionGrid,
         first_session: int,
+        isolate: bool = False,
     ) -> None:
         self._cast = cast
         self._data = data
@@ -43,8 +54,13 @@ class Stepper:
         self._in_session = False
         self.starting_cash = cast.exchange.ledger.account.cash
         self._first_rows: list[int] | None = None
-        ends = [s for s in cast.strategies if _overrides(s, "on_session_end")]
+        ends = [each for each in cast.strategies if _overrides(each[1], "on_session_end")]
+        cast.exchange.on_listener_error = self._fail
         self._session_enders = ends
+        self._isolate = isolate
+        self._failed: set[int] = set()
+        self._calls: Calls | None = None
+        self.failures: list[StrategyFailure] = []
 
     @property
     def bars_played(self) -> int:
@@ -70,7 +86,8 @@ class Stepper:
         two are told the number of a session before its first instant and after its end.
         """
         self._load(batch)
-        calls = Calls(self._cast, [feed.events(self._data, batch) for feed in self._cast.feeds])
+        events = [feed.events(self._data, batch) for feed in self._cast.feeds]
+        self._calls = calls = Calls(self._cast, events, self._fail)
         sessions, exchange = self._sessions, self._cast.exchange
         while self._session < len(sessions) and keep_on():
             number, close_ns = self._session, sessions.close_ns.item(self._session)
@@ -80,10 +97,9 @@ class Stepper:
                 before_session(number)
                 self._begin_session(number)
             reached_ns = min(close_ns, batch.until_ns)
-            with _located(self._cast.clock):
-                if not calls.play(reached_ns, keep_on):
-                    break
-                exchange.match_until(reached_ns)
+            if not calls.play(reached_ns, keep_on):
+                break
+            exchange.match_until(reached_ns)
             if close_ns > batch.until_ns:
                 break
             self._end_session(close_ns)
@@ -109,9 +125,34 @@ class Stepper:
         self._in_session = True
         if number == self._first_session:
             self._cast.clock.now_ns = self._sessions.open_ns.item(number)
-            for strategy in self._cast.strategies:
-                with _located(self._cast.clock):
-                    strategy.on_start()
+            for owner, strategy in self._cast.strategies:
+                self._call(owner, strategy.on_start)
+
+    def _call(self, owner: int, hook: Callable[[], None]) -> None:
+        """Call a strategy's hook, unless the strategy has failed before."""
+        if owner in self._failed:
+            return
+        try:
+            hook()
+        except Exception as error:  # noqa: BLE001  # what a strategy raises is decided in one place
+            self._fail(owner, error)
+
+    def _fail(self, owner: int, error: Exception) -> None:
+        """A strategy raised: end the run with its error, or end the strategy alone.
+
+        Alone, if strategies are isolated and another one is left: its working orders are
+        cancelled, its positions stay as they are, and it is not called again.
+        """
+        now = self._cast.clock.now
+        error.add_note(f"raised when the run was at {now:%Y-%m-%d %H:%M:%S %Z}")
+        self._failed.add(owner)
+        if not self._isolate or len(self._failed) == len(self._cast.names):
+            raise error
+        name = self._cast.names[owner]
+        self.failures.append(StrategyFailure(name, self._cast.clock.now_ns, error))
+        self._cast.exchange.retire(owner, f"strategy {name} failed")
+        if self._calls is not None:
+            self._calls.mute(owner)
 
     def _load(self, batch: Batch) -> None:
         rows = [batch.rows[symbol, ONE_MINUTE] for symbol in self._symbols]
@@ -127,9 +168,8 @@ class Stepper:
     def _end_session(self, close_ns: int) -> None:
         self._session += 1
         self._in_session = False
-        for strategy in self._session_enders:
-            with _located(self._cast.clock):
-                strategy.on_session_end()
+        for owner, strategy in self._session_enders:
+            self._call(owner, strategy.on_session_end)
         self._cast.exchange.expire(close_ns)
 
     def _traded_bars(self) -> dict[str, BarColumns]:
@@ -143,13 +183,3 @@ class Stepper:
 
 def _overrides(strategy: Strategy, name: str) -> bool:
     return getattr(type(strategy), name) is not getattr(Strategy, name)
-
-
-@contextmanager
-def _located(clock: Clock) -> Iterator[None]:
-    """Add to an error that leaves a strategy where the run was when it was raised."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"raised when the run was at {clock.now:%Y-%m-%d %H:%M:%S %Z}")
-        raise
