@@ -1,6 +1,6 @@
 """Bars as users have them (polars, pandas, mappings, arrays) as columns the engine takes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,16 +61,20 @@ def _split(table: Any, single: str) -> dict[str, BarColumns]:
     names = _found_names(table)
     if "symbol" not in names:
         return {single: _columns(table, single)}
-    keys = np.asarray(table[names["symbol"]])
-    if len(keys) and (keys == keys[0]).all():
-        return {str(keys[0]): _columns(table, str(keys[0]))}
-    raw = _raw_columns(table, names)
-    labels, first_rows, codes = np.unique(keys.astype(str), return_index=True, return_inverse=True)
-    found = {}
-    for label in np.argsort(first_rows):
-        rows = np.flatnonzero(codes == label)
-        found[str(labels[label])] = _checked(str(labels[label]), *(raw_[rows] for raw_ in raw))
-    return found
+    parts = _parts(table, names["symbol"])
+    return {symbol: _columns(part, symbol) for symbol, part in parts}
+
+
+def _parts(table: Any, symbol: Any) -> Iterable[tuple[str, Any]]:
+    """The rows of each symbol, by the frame's own means where it has some."""
+    if hasattr(table, "partition_by"):
+        return ((str(part[symbol][0]), part) for part in table.partition_by(symbol))
+    if hasattr(table, "groupby"):
+        return ((str(key), part) for key, part in table.groupby(symbol, sort=False))
+    keys = np.asarray(table[symbol]).astype(str)
+    labels = dict.fromkeys(keys.tolist())
+    arrays = {name: np.asarray(column) for name, column in table.items()}
+    return ((key, {n: column[keys == key] for n, column in arrays.items()}) for key in labels)
 
 
 def _columns(table: Any, symbol: str) -> BarColumns:

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import CodeType, FunctionType
 from typing import Any, ClassVar, Protocol
 
+from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.orders import Order
@@ -214,6 +216,16 @@ class Strategy:
         return _declared(cls, Bars)
 
     @classmethod
+    def named_fields(cls) -> frozenset[str]:
+        """Bar fields that the code of the strategy names, so that a run can reveal just those."""
+        names: set[str] = set()
+        for base in cls.__mro__[: cls.__mro__.index(Strategy)]:
+            for value in vars(base).values():
+                if isinstance(value, FunctionType):
+                    names |= _names(value.__code__)
+        return frozenset(names & set(BAR_FIELDS))
+
+    @classmethod
     def is_cross_sectional(cls) -> bool:
         """Whether the strategy decides over all symbols at once, in `on_slice`.
 
@@ -227,6 +239,11 @@ class Strategy:
                 "symbol) and on_slice (one object over all symbols)"
             )
         return by_slice
+
+
+def _names(code: CodeType) -> set[str]:
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return set(code.co_names).union(*map(_names, inner))
 
 
 def _declared(cls: type, kind: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from app.core.data_structures import Bar, BarColumns
+from app.core.data_structures.columns import BAR_FIELDS
 from app.core.exceptions import LookAheadError
 from app.core.types import Bools, Floats, Int64s
 
@@ -34,20 +35,31 @@ class Clock:
 
 
 class BarCursor:
-    """The bar that has just closed, as plain attributes that change with each call.
+    """The bar that has just closed, as attributes that change with each call.
 
-    To keep a bar, take its `snapshot`.
+    The platform writes those of `open` … `volume` that the strategy's code names before each
+    call; any other is looked up when it is asked for. To keep a bar, take its `snapshot`.
     """
 
     __slots__ = ("_clock", "_columns", "close", "high", "low", "open", "row", "symbol", "volume")
+
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
 
     def __init__(self, symbol: str, clock: Clock, columns: Callable[[], BarColumns]) -> None:
         self.symbol = symbol
         self._clock = clock
         self._columns = columns
         self.row = -1
-        self.open = self.high = self.low = self.close = NAN
-        self.volume = 0.0
+
+    def __getattr__(self, name: str) -> float:
+        """A field that is not written before each call: a slot without a value ends up here."""
+        if name not in BAR_FIELDS:
+            raise AttributeError(f"a bar has no {name!r}; it has {', '.join(BAR_FIELDS)}")
+        return float(getattr(self._columns(), name)[self.row])
 
     @property
     def time(self) -> datetime:

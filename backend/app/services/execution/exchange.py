@@ -4,7 +4,7 @@ Within one instant all fills of all symbols come first, in the run's order of sy
 each symbol in the order the orders came; then the strategies that own them are told.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from app.core.costs import Slippage
@@ -38,7 +38,7 @@ class SimulatedExchange:
         ledger.last_price = self.last_close
         self.working: dict[int, list[Order]] = {}
         self.orders: list[Order] = []
-        self.listeners: list[dict[int, OrderListener]] = []
+        self._listeners: dict[tuple[int, int], OrderListener] = {}
         self.on_listener_error: Callable[[int, Exception], None] = _raise
         self.minute_cursors: dict[int, BarCursor] = {}
         self._clock = clock
@@ -50,6 +50,10 @@ class SimulatedExchange:
         self._reserved: dict[int, float] = {}
         self._reserved_total = 0.0
         self._events: list[Any] = []
+
+    def listen(self, strategy: int, symbol: int, listener: OrderListener) -> None:
+        """Tell `listener` of a strategy's orders in a symbol that were filled or ended."""
+        self._listeners[strategy, symbol] = listener
 
     # ── the bars at hand ─────────────────────────────────────────────────────
 
@@ -92,8 +96,9 @@ class SimulatedExchange:
     ) -> Order:
         """Accept an order, or refuse it for want of buying power; it trades from the next bar."""
         now_ns = self._clock.now_ns
+        orders, working = self.orders, self.working
         order = Order(
-            len(self.orders) + 1,
+            len(orders) + 1,
             strategy,
             symbol,
             quantity,
@@ -104,21 +109,20 @@ class SimulatedExchange:
             now_ns,
             tag,
         )
-        self.orders.append(order)
+        orders.append(order)
         self._events += (order.id, now_ns, _PENDING, "")
-        next_row = self._closed_rows(symbol)
         added = self._added_units(strategy, symbol, quantity)
-        if added and not self._reserve(order, added, next_row):
+        if added and not self._reserve(order, added):
             self._end(order, _REJECTED, "not enough buying power")
             self._tell(order)
             return order
         order.status = _NEW
         self._events += (order.id, now_ns, _NEW, "")
-        if symbol in self.working:
-            self.working[symbol].append(order)
+        if symbol in working:
+            working[symbol].append(order)
         else:
-            self.working[symbol] = [order]
-            self._next_rows[symbol] = next_row
+            working[symbol] = [order]
+            self._next_rows[symbol] = self._closed_rows(symbol)
         return order
 
     def cancel(self, order: Order, cause: str = "cancelled by the strategy") -> None:
@@ -151,7 +155,7 @@ class SimulatedExchange:
 
     def retire(self, strategy: int, cause: str) -> None:
         """End the working orders of one strategy, and tell it nothing any more."""
-        self.listeners[strategy].clear()
+        self._listeners = {k: v for k, v in self._listeners.items() if k[0] != strategy}
         for order in [each for orders in self.working.values() for each in orders]:
             if order.strategy == strategy:
                 self.cancel(order, cause)
@@ -166,15 +170,21 @@ class SimulatedExchange:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
         clock, working = self._clock, self.working
         while working:
-            ends = {symbol: self._next_end(symbol) for symbol in working}
-            end_ns = min(ends.values())
+            if len(working) == 1:
+                (symbol,) = working
+                end_ns = self._next_end(symbol)
+                due: Iterable[int] = working
+            else:
+                ends = {symbol: self._next_end(symbol) for symbol in working}
+                end_ns = min(ends.values())
+                due = sorted(symbol for symbol in ends if ends[symbol] == end_ns)
             if end_ns > until_ns:
                 break
             clock.now_ns = end_ns
-            due = ends if len(ends) == 1 else sorted(s for s in ends if ends[s] == end_ns)
-            filled = [order for symbol in due for order in self._match_bar(symbol, end_ns)]
-            for order in filled:
-                self._tell(order)
+            ended = [order for symbol in [*due] for order in self._match_bar(symbol, end_ns)]
+            if self._listeners:
+                for order in ended:
+                    self._tell(order)
         clock.now_ns = until_ns
 
     def _next_end(self, symbol: int) -> int:
@@ -233,14 +243,13 @@ class SimulatedExchange:
     def _added_units(self, strategy: int, symbol: int, quantity: float) -> float:
         """Units by which `quantity` would enlarge the strategy's position: 0.0 when it reduces."""
         held = self.ledger.positions[strategy][symbol].quantity
-        return max(0.0, abs(held + quantity) - abs(held)) if held else abs(quantity)
+        if not held:
+            return abs(quantity)
+        after = abs(held + quantity) - abs(held)
+        return max(0.0, after)
 
-    def _reserve(self, order: Order, units: float, next_row: int) -> bool:
-        price = order.limit_price or order.stop_price
-        if not price:
-            bars = self._bars[order.symbol]
-            last = self._last_closes[order.symbol]
-            price = bars.close.item(next_row - 1) if next_row else last
+    def _reserve(self, order: Order, units: float) -> bool:
+        price = order.limit_price or order.stop_price or self.last_close(order.symbol)
         value = units * price
         if not self.ledger.can_add(value, self._reserved_total):
             return False
@@ -269,7 +278,7 @@ class SimulatedExchange:
                 del self.working[order.symbol]
 
     def _tell(self, order: Order) -> None:
-        listener = self.listeners[order.strategy].get(order.symbol) if self.listeners else None
+        listener = self._listeners.get((order.strategy, order.symbol))
         if listener is None:
             return
         try:

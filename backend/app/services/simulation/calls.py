@@ -47,8 +47,12 @@ class Calls:
         self._on_failure = on_failure
         self._next = 0
         self._chunk: list[list[Any]] = []
+        self._fields = tuple(sorted(frozenset().union(*(feed.fields for feed in cast.feeds))))
         single = len(cast.feeds) == 1
-        self._end_ns, self._columns = _single(events[0]) if single else _merged(cast, events)
+        if single:
+            self._end_ns, self._columns = _single(events[0], self._fields)
+        else:
+            self._end_ns, self._columns = _merged(cast, events, self._fields)
         self._loop = self._single_loop if single else self._merged_loop
 
     def play(self, until_ns: int, keep_on: Callable[[], bool]) -> bool:
@@ -85,7 +89,7 @@ class Calls:
 
     def _single_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
         feed, exchange = self._feeds[0], self._exchange
-        loop = single_feed_loop(len(feed.handles))
+        loop = single_feed_loop(self._fields, len(feed.handles))
         loop(
             rows,
             self._clock,
@@ -97,7 +101,7 @@ class Calls:
         )
 
     def _merged_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        loop = merged_feeds_loop(max(len(feed.handles) for feed in self._feeds))
+        loop = merged_feeds_loop(self._fields, max(len(feed.handles) for feed in self._feeds))
         loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
 
 
@@ -105,11 +109,14 @@ def _ignore(_bar: BarCursor) -> None:
     """What a muted call does."""
 
 
-def _single(events: Events) -> tuple[Int64s, list[Any]]:
-    return events.end_ns, [events.end_ns, events.rows, *events.bars, *events.values]
+def _single(events: Events, fields: Sequence[str]) -> tuple[Int64s, list[Any]]:
+    bars = [events.bars[field] for field in fields]
+    return events.end_ns, [events.end_ns, events.rows, *bars, *events.values]
 
 
-def _merged(cast: Cast, events: Sequence[Events]) -> tuple[Int64s, list[Any]]:
+def _merged(
+    cast: Cast, events: Sequence[Events], fields: Sequence[str]
+) -> tuple[Int64s, list[Any]]:
     """Columns of all feeds in time order; within an instant in the order of the feeds."""
     if not events:
         return np.empty(0, np.int64), []
@@ -120,8 +127,8 @@ def _merged(cast: Cast, events: Sequence[Events]) -> tuple[Int64s, list[Any]]:
     objects = _objects(cast.feeds, width, cast.clock)
     columns: list[Any] = [np.take(column, feed_of) for column in objects]
     columns += [end_ns[order], np.concatenate([event.rows for event in events])[order]]
-    for k in range(len(events[0].bars)):
-        columns.append(np.concatenate([event.bars[k] for event in events])[order])
+    for field in fields:
+        columns.append(np.concatenate([event.bars[field] for event in events])[order])
     for k in range(width):
         columns.append(np.concatenate([_value_column(event, k) for event in events])[order])
     return end_ns[order], columns

@@ -1,12 +1,13 @@
 """Feeds: what calls a strategy, on which rows, with which values revealed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from app.core.data_structures import BarColumns
+from app.core.data_structures.columns import BAR_FIELDS
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import Interval
 from app.core.session_data import SeriesKey, SessionData
@@ -15,8 +16,6 @@ from app.core.strategy.conditions import ConditionState, Operand
 from app.core.strategy.views import NAN
 from app.core.types import Floats, Int64s
 from app.services.simulation.derivation import Batch
-
-BAR_COLUMNS = ("open", "high", "low", "close", "volume")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +37,13 @@ class Source:
 class Events:
     """Calls a feed asks for in a batch, in time order, as columns of equal length.
 
-    ``rows`` numbers the bars in the run's series; ``values`` has one column per handle.
+    ``rows`` numbers the bars in the run's series; ``bars`` has one column per bar field and
+    ``values`` one per handle.
     """
 
     end_ns: Int64s
     rows: Int64s
-    bars: Sequence[Floats]
+    bars: Mapping[str, Floats]
     values: Sequence[Floats]
 
 
@@ -66,6 +66,7 @@ class BarFeed:
         self.number = number
         self.is_muted = False
         self.on_event: Callable[[Any], None] = strategy.on_bar
+        self.fields = strategy.named_fields()
         self.cursor = cursor
         self.handles = [handle for _, handle, _ in handles]
         self._key = (symbol, interval)
@@ -80,7 +81,7 @@ class BarFeed:
             last = first
         bars = data.all_bars(*self._key).slice(first, last)
         values = [self._values(source, data, bars, first, last) for source in self._sources]
-        columns = [getattr(bars, name) for name in BAR_COLUMNS]
+        columns = {name: getattr(bars, name) for name in BAR_FIELDS}
         events = Events(bars.end_ns, np.arange(first, last), columns, values)
         return self._woken(events) if self._wakes else events
 
@@ -96,7 +97,7 @@ class BarFeed:
             if isinstance(wanted, Indicator):
                 return events.values[self._attributes[wanted.attribute]]
             if isinstance(wanted, str):
-                return events.bars[BAR_COLUMNS.index(wanted)]
+                return events.bars[wanted]
             return np.full(len(events.end_ns), wanted)
 
         assert self._wakes is not None  # noqa: S101  # for the type checker: the caller asked
@@ -104,7 +105,7 @@ class BarFeed:
         return Events(
             events.end_ns[on],
             events.rows[on],
-            [column[on] for column in events.bars],
+            {name: column[on] for name, column in events.bars.items()},
             [column[on] for column in events.values],
         )
 
@@ -126,6 +127,7 @@ class SliceFeed:
         self.number = number
         self.is_muted = False
         self.on_event: Callable[[Any], None] = self._call
+        self.fields: frozenset[str] = frozenset()
         self.cursor = cursor
         self.handles: list[IndicatorValue] = []
         self._on_slice = strategy.on_slice
@@ -142,7 +144,7 @@ class SliceFeed:
             data.all_bars(*key).slice(*span) for key, span in zip(self._keys, spans, strict=True)
         ]
         end_ns = np.unique(np.concatenate([part.end_ns for part in parts]))
-        self._bars = [_matrix(parts, end_ns, name) for name in BAR_COLUMNS]
+        self._bars = [_matrix(parts, end_ns, name) for name in BAR_FIELDS]
         self._values = [
             np.column_stack([source.as_of(data, end_ns) for source in sources])
             for _, sources in self._indicators
@@ -150,7 +152,7 @@ class SliceFeed:
         for matrix in (*self._bars, *self._values):
             matrix.flags.writeable = False
         nothing = np.zeros(len(end_ns))
-        return Events(end_ns, np.arange(len(end_ns)), [nothing] * len(BAR_COLUMNS), [])
+        return Events(end_ns, np.arange(len(end_ns)), dict.fromkeys(BAR_FIELDS, nothing), [])
 
     def _call(self, cursor: BarCursor) -> None:
         row, view = cursor.row, self._slice

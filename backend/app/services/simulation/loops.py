@@ -27,30 +27,31 @@ class CallFailed(Exception):  # noqa: N818  # it never leaves this package
         self.error = error
 
 
-_BAR = ("bar.row", "bar.open", "bar.high", "bar.low", "bar.close", "bar.volume")
-
-
 @cache
-def single_feed_loop(handles: int) -> Loop:
+def single_feed_loop(fields: tuple[str, ...], handles: int) -> Loop:
     """``loop(rows, clock, working, match, on_bar, bar, *handles)`` for a run with one feed.
 
-    A row is (now_ns, row, open, high, low, close, volume, one value per handle).
+    A row is (now_ns, row, one value per bar field in `fields`, one value per handle).
     """
     names = [f"handle{k}" for k in range(handles)]
-    targets = ["clock.now_ns", *_BAR, *(f"{name}.value" for name in names)]
+    targets = ["clock.now_ns", *_bar(fields), *(f"{name}.value" for name in names)]
     return _make(["on_bar", "bar", *names], targets)
 
 
 @cache
-def merged_feeds_loop(handles: int) -> Loop:
+def merged_feeds_loop(fields: tuple[str, ...], handles: int) -> Loop:
     """``loop(rows, clock, working, match)`` for a run whose feeds are merged into one stream.
 
-    A row is (on_bar, bar, one object per handle, now_ns, row, open, high, low, close, volume,
-    one value per handle).
+    A row is (on_bar, bar, one object per handle, now_ns, row, one value per bar field in
+    `fields`, one value per handle).
     """
     names = [f"handle{k}" for k in range(handles)]
     values = [f"{name}.value" for name in names]
-    return _make([], ["on_bar", "bar", *names, "clock.now_ns", *_BAR, *values])
+    return _make([], ["on_bar", "bar", *names, "clock.now_ns", *_bar(fields), *values])
+
+
+def _bar(fields: Iterable[str]) -> list[str]:
+    return ["bar.row", *(f"bar.{field}" for field in fields)]
 
 
 def _make(arguments: Iterable[str], targets: Iterable[str]) -> Loop:

@@ -136,11 +136,9 @@ class Simulation:
             commission=terms.commission,
             leverage=terms.leverage,
         )
-        exchange = SimulatedExchange(
+        return SimulatedExchange(
             symbols=symbols, ledger=ledger, clock=self.clock, slippage=terms.slippage
         )
-        exchange.listeners = [{} for _ in range(strategies)]
-        return exchange
 
     def _feeds(self, number: int, bound: "_Bound") -> list[Feed]:
         if bound.entry.strategy.is_cross_sectional():
@@ -207,8 +205,8 @@ class Simulation:
             key = (declared.symbol or symbols[0], interval)
             setattr(strategy, attribute, BarsView(key[0], self.clock, self._columns(key)))
         if type(strategy).on_order is not Strategy.on_order:
-            listeners = self.exchange.listeners[number]
-            listeners.update((self._symbols.index(symbol), strategy.on_order) for symbol in symbols)
+            for symbol in symbols:
+                self.exchange.listen(number, self._symbols.index(symbol), strategy.on_order)
 
     def _handle(self, want: Wanted) -> tuple[IndicatorValue, Source]:
         source = self._source(want)
