@@ -128,7 +128,9 @@ def _nanoseconds(times: Any) -> Int64s:
 
 def _without_zone(times: Any) -> Any:
     """UTC wall clock of a zone-aware pandas index or series; everything else as it is."""
-    if hasattr(times, "dt") and getattr(times.dt, "tz", None) is not None:
+    if not type(times).__module__.startswith("pandas"):
+        return times
+    if hasattr(times, "dt") and times.dt.tz is not None:
         return times.dt.tz_convert("UTC").dt.tz_localize(None)
     if getattr(times, "tz", None) is not None:
         return times.tz_convert("UTC").tz_localize(None)

@@ -47,6 +47,7 @@ class SimulatedExchange:
         self._first_rows = [0] * len(symbols)
         self._next_rows = [0] * len(symbols)
         self._last_closes = [0.0] * len(symbols)
+        self._matched_until_ns = -1
         self._reserved: dict[int, float] = {}
         self._reserved_total = 0.0
         self._events: list[Any] = []
@@ -168,6 +169,9 @@ class SimulatedExchange:
 
     def match_until(self, until_ns: int) -> None:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
+        if until_ns == self._matched_until_ns:
+            return
+        self._matched_until_ns = until_ns
         clock, working = self._clock, self.working
         while working:
             if len(working) == 1:
