@@ -1,6 +1,7 @@
 """Bars as users have them (polars, pandas, mappings, arrays) as columns the engine takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,25 @@ def _split(table: Any, single: str) -> dict[str, BarColumns]:
 def _parts(table: Any, symbol: Any) -> Iterable[tuple[str, Any]]:
     """The rows of each symbol, by the frame's own means where it has some."""
     if hasattr(table, "partition_by"):
-        return ((str(part[symbol][0]), part) for part in table.partition_by(symbol))
+        return _polars_parts(table, symbol)
     if hasattr(table, "groupby"):
         return ((str(key), part) for key, part in table.groupby(symbol, sort=False))
     keys = np.asarray(table[symbol]).astype(str)
     labels = dict.fromkeys(keys.tolist())
     arrays = {name: np.asarray(column) for name, column in table.items()}
     return ((key, {n: column[keys == key] for n, column in arrays.items()}) for key in labels)
+
+
+def _polars_parts(table: Any, symbol: str) -> Iterable[tuple[str, Any]]:
+    """Slices where each symbol's rows lie together, which costs nothing; copies where not."""
+    runs = table[symbol].rle()
+    names = runs.struct.field("value").to_list()
+    if len(set(names)) < len(names):
+        return ((str(part[symbol][0]), part) for part in table.partition_by(symbol))
+    lengths = runs.struct.field("len").to_list()
+    firsts = [0, *accumulate(lengths)]
+    spans = zip(names, firsts, lengths, strict=False)
+    return ((str(name), table.slice(first, length)) for name, first, length in spans)
 
 
 def _columns(table: Any, symbol: str) -> BarColumns:
