@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from app.core.data_structures import BarColumns
+from app.core.data_structures import BarColumns, Quote, Tick
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.intervals import Interval
 from app.core.sessions import SessionGrid
@@ -25,7 +25,9 @@ from app.services.market_data.quality_scoring import (
     inspect_bars,
     session_quality,
 )
+from app.services.market_data.tick_storage import TickImportSummary, TickStorage
 
+Row = TypeVar("Row")
 _WEEK: Final = timedelta(days=7)
 
 
@@ -49,6 +51,7 @@ class DataManager:
         open_database: Callable[[], Session] = SessionLocal,
     ) -> None:
         self._storage = storage
+        self._ticks = TickStorage(storage.root)
         self._time = time_manager
         self._open_database = open_database
 
@@ -131,6 +134,21 @@ class DataManager:
         """What is odd about the stored minutes: spikes, stale prices, no volume, and so on."""
         return inspect_bars(self.stored_bars(symbol, start, end).columns)
 
+    # ── ticks and quotes ─────────────────────────────────────────────────────
+
+    def get_ticks(self, symbol: str, day: date) -> list[Tick]:
+        """Stored trades of `symbol` on a date of the market, up to the present."""
+        return _some(self._ticks.ticks(symbol, *self._day(day)), "ticks", symbol, day)
+
+    def get_quotes(self, symbol: str, day: date) -> list[Quote]:
+        """Stored best bids and offers of `symbol` on a date of the market, up to the present."""
+        return _some(self._ticks.quotes(symbol, *self._day(day)), "quotes", symbol, day)
+
+    def import_ticks(self, path: str | Path, *, timezone: str | None = None) -> TickImportSummary:
+        """Store the ticks or quotes of a .csv or .csv.gz file (see `TickStorage.import_csv`)."""
+        zone = _zone_name(timezone or self._time.timezone)
+        return self._ticks.import_csv(Path(path), timezone=zone)
+
     # ── import ───────────────────────────────────────────────────────────────
 
     def import_from_csv(
@@ -187,6 +205,10 @@ class DataManager:
         except DataNotFoundError:  # older than the calendar: stored, but in no session
             return SessionGrid.of([])
 
+    def _day(self, day: date) -> tuple[int, int]:
+        first_ns, last_ns = self._range(day, day)
+        return first_ns, max(first_ns + 1, min(last_ns, self._time.now_ns() + 1))
+
     def _range(self, start: date, end: date) -> tuple[int, int]:
         """``[first_ns, last_ns)`` of a start and an end, each a date or a datetime."""
         last_day = end if isinstance(end, datetime) else end + timedelta(days=1)
@@ -209,6 +231,14 @@ class DataManager:
         first = market_time(coverage.first_ns, zone).date()
         last = market_time(coverage.last_ns, zone).date()
         return start or first, end or last
+
+
+def _some(rows: list[Row], kind: str, symbol: str, day: date) -> list[Row]:
+    if not rows:
+        raise DataNotFoundError(
+            f"no {kind} of {symbol!r} on {day} are stored; import them with import_ticks"
+        )
+    return rows
 
 
 def _zone_name(timezone: str) -> str:

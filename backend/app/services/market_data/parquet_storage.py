@@ -76,6 +76,7 @@ class ParquetStorage:
     """
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self._folder = root / "1m"
         self._problems: list[FileProblem] = []
 

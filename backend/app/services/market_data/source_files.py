@@ -53,7 +53,7 @@ def read_source(path: Path, columns: Mapping[str, str]) -> SourceTable:
     if name.endswith(".parquet"):
         return _read_parquet(path, columns)
     if name.endswith((".csv", ".csv.gz", ".txt", ".txt.gz")):
-        return _read_csv(path, _text_of(path, zipped=name.endswith(".gz")), columns)
+        return _read_csv(path, read_text(path), columns)
     raise ConfigurationError(f"{path}: the file must be .csv, .csv.gz or .parquet")
 
 
@@ -71,10 +71,16 @@ def _read_parquet(path: Path, columns: Mapping[str, str]) -> SourceTable:
     return SourceTable(pl.DataFrame(picked), np.arange(1, len(found) + 1))
 
 
-def _text_of(path: Path, *, zipped: bool) -> bytes:
-    """The file's text with plain line ends, without a byte-order mark."""
+def read_text(path: Path) -> bytes:
+    """The text of a file (.gz: unzipped), with plain line ends and no byte-order mark.
+
+    Raises:
+        ConfigurationError: for UTF-16.
+        DataError: for a file that is damaged or empty.
+    """
     try:
-        text = gzip.decompress(path.read_bytes()) if zipped else path.read_bytes()
+        content = path.read_bytes()
+        text = gzip.decompress(content) if path.name.casefold().endswith(".gz") else content
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: the file is damaged ({error}); fetch it again") from error
     if text.startswith((b"\xff\xfe", b"\xfe\xff")):
