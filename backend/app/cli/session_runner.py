@@ -7,10 +7,8 @@ from rich.text import Text
 
 from app.cli.output import console, print_json
 from app.cli.run_tables import lines_of_files, render_progress, render_run
-from app.config.settings import get_settings
 from app.core.enums import SystemState
-from app.managers.system_manager import SystemManager
-from app.monitoring.logs import configure_logging
+from app.managers.system_manager import SystemManager, get_system_manager
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
 _FRAME_S = 0.1
@@ -21,9 +19,7 @@ def run_session(config: str | Path, *, as_json: bool) -> int:
 
     Ctrl-C ends the run where it is and still shows what it did.
     """
-    settings = get_settings()
-    configure_logging(settings.data_dir / "logs", settings.log_level)
-    system = SystemManager(settings)
+    system = get_system_manager()
     system.start(config)
     interrupted = _watch(system, quiet=as_json)
     _report(system, as_json=as_json)

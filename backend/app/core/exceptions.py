@@ -5,7 +5,8 @@ TradingError
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   └── DataNotFoundError     nothing stored for what was asked
 ├── StrategyError             a user's strategy is wrong or raised
-│   └── LookAheadError        a strategy asked for what had not happened
+│   ├── LookAheadError        a strategy asked for what had not happened
+│   └── StrategyHungError     a strategy did not come back from a call
 ├── OrderStateError           a transition the order table forbids
 └── StageFailedError          a worker thread died; the session ends in a known state
 """
@@ -40,6 +41,13 @@ class StrategyError(TradingError):
 
 class LookAheadError(StrategyError):
     """A strategy asked for data later than its own present."""
+
+
+class StrategyHungError(StrategyError):
+    """A strategy did not come back from a call in time; raised inside that call."""
+
+    def __init__(self, message: str = "the strategy did not come back from a call") -> None:
+        super().__init__(message)
 
 
 class OrderStateError(TradingError):

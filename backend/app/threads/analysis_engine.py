@@ -40,6 +40,7 @@ class AnalysisEngine(Worker):
         self._derived = derived
         self._board = board
         self._begins: dict[int, NamedValues] = {}
+        self.is_playing = False
         self.finished = Event()
         self.log: RunLog | None = None
 
@@ -61,12 +62,16 @@ class AnalysisEngine(Worker):
         if slab.is_history:
             return
         self._begins = dict(zip(range(slab.first, slab.last), derived.historical, strict=False))
-        self._simulation.stepper.step(
-            derived.batch,
-            keep_on=self._keep_on,
-            before_session=self._begin_session,
-            after_session=self._end_session,
-        )
+        self.is_playing = True
+        try:
+            self._simulation.stepper.step(
+                derived.batch,
+                keep_on=self._keep_on,
+                before_session=self._begin_session,
+                after_session=self._end_session,
+            )
+        finally:
+            self.is_playing = False
 
     def _keep_on(self) -> bool:
         return not self.control.stopping

@@ -2,13 +2,20 @@
 
 from functools import cache
 
+from app.config.settings import get_settings
 from app.managers.system_manager.api import SystemManager
+from app.monitoring.logs import configure_logging
 
 
 @cache
 def get_system_manager() -> SystemManager:
-    """The process's system manager, for the edges: command line, API, a user's script."""
-    return SystemManager()
+    """The process's system manager, for the edges: command line, API, a user's script.
+
+    The first call sends the log to ``logs/app.log`` in the data folder.
+    """
+    settings = get_settings()
+    configure_logging(settings.data_dir / "logs", settings.log_level)
+    return SystemManager(settings)
 
 
 __all__ = ["SystemManager", "get_system_manager"]

@@ -27,6 +27,7 @@ from app.models.session_config import SessionConfig, load_session_config, read_s
 from app.repositories.run_repository import RunRepository
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.simulation.stepper import StrategyFailure
 from app.threads.progress import RunProgress
 
 
@@ -134,10 +135,8 @@ class SystemManager:
     @property
     def reason(self) -> str | None:
         """Why the last run failed; None if it did not."""
-        if self._reason is not None or self._run is None:
-            return self._reason
-        failure = self._run.control.failure
-        return _explained(*failure) if failure else None
+        failure = self._run.control.failure if self._run else None
+        return _explained(*failure) if failure else self._reason
 
     def status(self) -> SystemStatus:
         """State, session, reason, progress, and which threads are alive."""
@@ -232,9 +231,17 @@ def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
         return "failed", _explained(*run.control.failure)
     if run.control.stopped_by_user:
         return "stopped", "stopped on request"
-    return "completed", None
+    return "completed", "; ".join(map(_ended_alone, run.simulation.stepper.failures)) or None
+
+
+def _ended_alone(failure: StrategyFailure) -> str:
+    return f"strategy {failure.name} was ended: {_in_words(failure.error)}"
 
 
 def _explained(thread: str, error: BaseException) -> str:
+    return f"{thread}: {_in_words(error)}"
+
+
+def _in_words(error: BaseException) -> str:
     notes = "; ".join(getattr(error, "__notes__", ()))
-    return f"{thread}: {type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    return f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")

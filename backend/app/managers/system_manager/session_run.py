@@ -18,10 +18,13 @@ from app.threads.messages import DerivedSlab, Slab
 from app.threads.progress import ProgressBoard
 from app.threads.session_coordinator import Itinerary, SessionCoordinator
 from app.threads.sync import Channel, RunControl, StreamSubscription
+from app.threads.watchdog import Watchdog
 from app.threads.worker import Worker
 
 _SLABS_AHEAD = 1
 _JOIN_DEADLINE_S = 2.0
+CALL_PATIENCE_S = 30.0
+"""How long one call of a strategy may take before it counts as hung."""
 
 
 class SessionRun:
@@ -38,6 +41,7 @@ class SessionRun:
         storage: ParquetStorage,
         time: SessionTime,
         conclude: Callable[["SessionRun"], None],
+        patience_s: float = CALL_PATIENCE_S,
     ) -> None:
         self.plan = plan
         self.control = RunControl()
@@ -97,7 +101,19 @@ class SessionRun:
             arrivals=arrivals,
             end=self._end,
         )
-        self.threads: tuple[Worker, ...] = (coordinator, processor, self.quality, self.analysis)
+        watchdog = Watchdog(
+            self.control,
+            analysis=self.analysis,
+            heartbeat=self.simulation.heartbeat,
+            patience_s=patience_s,
+        )
+        self.threads: tuple[Worker, ...] = (
+            coordinator,
+            processor,
+            self.quality,
+            self.analysis,
+            watchdog,
+        )
 
     @property
     def log(self) -> RunLog | None:

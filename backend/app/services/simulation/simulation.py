@@ -82,6 +82,7 @@ class Simulation:
         feeds = [
             feed for number, bound in enumerate(strategies) for feed in self._feeds(number, bound)
         ]
+        self._feeds_of_run = feeds
         cast = Cast(
             names=tuple(entry.name for entry in entries),
             strategies=[
@@ -112,6 +113,10 @@ class Simulation:
             minutes = {s: bars.between(history_until_ns, until_ns) for s, bars in minutes.items()}
         self.stepper.step(self.derivation.step(minutes, until_ns))
         return self.stepper.finish()
+
+    def heartbeat(self) -> tuple[int, int]:
+        """Changes with every call of a strategy: the present, and the rows of all cursors."""
+        return self.clock.now_ns, sum(feed.cursor.row for feed in self._feeds_of_run)
 
     def indicator_sources(self) -> list[tuple[Source, str]]:
         """Every output of every indicator of the run, with its name."""
