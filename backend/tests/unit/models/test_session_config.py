@@ -22,6 +22,7 @@ from app.core.exceptions import ConfigurationError
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_DAY, ONE_MINUTE, Interval
 from app.managers.time_manager.exchanges import EXCHANGES
+from app.managers.data_manager.sample import SAMPLE_WINDOW
 from app.models.session_config import (
     ExecutionConfig,
     load_session_config,
@@ -112,13 +113,14 @@ def test_the_documented_config_is_read() -> None:
     assert config.execution.commission.build() == NoCommission()
 
 
-def test_the_example_replays_thirty_sessions_with_one_half_day() -> None:
+def test_the_example_replays_the_sample_behind_its_three_sessions_of_history() -> None:
     config = load_session_config(EXAMPLE)
-    assert config.backtest_config.window == (date(2025, 11, 3), date(2025, 12, 15))
+    first, last = config.backtest_config.window or (None, None)
     calendar = pandas_market_calendars.get_calendar("XNYS")
-    sessions = calendar.schedule(*config.backtest_config.window)
-    assert len(sessions) == 30
-    assert len(calendar.early_closes(sessions)) == 1
+    sample, traded = calendar.schedule(*SAMPLE_WINDOW), calendar.schedule(first, last)
+    assert (len(sample), len(calendar.early_closes(sample))) == (30, 1)
+    assert last == SAMPLE_WINDOW[1]
+    assert len(sample) - len(traded) == config.session_data_config.historical.data[0].trailing_days
     assert config.session_data_config.symbols == ("ALPHA", "BRAVO", "CHARLIE")
     assert [strategy.class_ for strategy in config.strategies] == ["sma_cross", "rsi_reversion"]
 
