@@ -1,7 +1,6 @@
 """Reading sound configs: the shipped example, the shortest one, and what the models offer."""
 
 import json
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from app.core.costs import (
 from app.core.exceptions import ConfigurationError
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_DAY, ONE_MINUTE, Interval
-from app.managers.time_manager.exchanges import EXCHANGES
 from app.managers.data_manager.sample import SAMPLE_WINDOW
+from app.managers.time_manager.exchanges import EXCHANGES
 from app.models.session_config import (
     ExecutionConfig,
     load_session_config,

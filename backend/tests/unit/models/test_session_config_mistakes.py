@@ -291,7 +291,7 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         ("backtest_config", "end_date"),
         "2025-01-01",
         (
-            'backtest_config.end_date: "2025-01-01" comes before start_date "2025-11-03"; '
+            'backtest_config.end_date: "2025-01-01" comes before start_date "2025-11-06"; '
             "give a last day on or after the first"
         ),
     ),
