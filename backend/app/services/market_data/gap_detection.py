@@ -55,8 +55,6 @@ def find_gaps(
     if until_ns is not None:
         closes = np.clip(closes, opens, np.maximum(opens, until_ns))
     starts = regular_minutes(minutes, sessions).start_ns
-    if until_ns is not None:
-        starts = starts[: starts.searchsorted(until_ns)]
     lows, highs = starts.searchsorted(opens), starts.searchsorted(closes)
     covered_to = np.insert(starts + MINUTE_NS, lows, opens)
     next_start = np.insert(starts, highs, closes)
