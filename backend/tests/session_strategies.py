@@ -1,0 +1,83 @@
+"""Strategies that watch the platform instead of the market; configs name them by this module."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from app.core.orders import Order
+from app.core.strategy import BarCursor, Bars, Float, Int, Strategy
+
+HOOKS: dict[str, Callable[..., object]] = {}
+"""Callables a test hands to `Hooked`, by the name of the call they are for."""
+RELEASE = threading.Event()
+"""Lets `Stuck` go on."""
+
+
+class Idle(Strategy):
+    """Does nothing on every bar, for `pause_s`."""
+
+    pause_s = Float(0.0, low=0.0, high=10.0)
+
+    def on_bar(self, bar: BarCursor) -> None:
+        if self.pause_s:
+            time.sleep(self.pause_s)
+
+
+class Hooked(Strategy):
+    """Hands each call on to the test."""
+
+    daily = Bars("1d")
+
+    def on_start(self) -> None:
+        _call("on_start", self)
+
+    def on_bar(self, bar: BarCursor) -> None:
+        _call("on_bar", self, bar)
+
+    def on_order(self, order: Order) -> None:
+        _call("on_order", self, order)
+
+    def on_session_end(self) -> None:
+        _call("on_session_end", self)
+
+
+def _call(name: str, *arguments: Any) -> None:
+    if name in HOOKS:
+        HOOKS[name](*arguments)
+
+
+class Raises(Strategy):
+    """Raises on bar number `on` of its symbol."""
+
+    on = Int(1, low=1)
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == self.on:
+            raise ZeroDivisionError("the strategy's own mistake")
+
+
+class Buyer(Strategy):
+    """Buys once, on bar number `on` of its symbol, and holds."""
+
+    on = Int(1, low=1)
+    quantity = Float(10.0, low=1e-8)
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == self.on:
+            self.buy(self.quantity)
+
+
+class Stuck(Strategy):
+    """Does not come back from its first bar until `RELEASE` is set."""
+
+    def on_bar(self, bar: BarCursor) -> None:
+        RELEASE.wait()
