@@ -181,7 +181,6 @@ def test_the_folder_of_a_run(market: Installation) -> None:
     assert report.startswith("<!doctype html>")
     assert "test_session" in report
     assert 'src="http' not in report
-    assert "<link" not in report
 
 
 def test_the_validation_file_has_a_row_per_bar(market: Installation) -> None:
