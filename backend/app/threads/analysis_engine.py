@@ -1,10 +1,11 @@
 """AnalysisEngine: plays each session to the strategies and matches their orders."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Event
 
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
+from app.core.session_data import SessionData
 from app.core.sessions import SessionGrid
 from app.services.simulation.simulation import Simulation
 from app.threads.messages import DerivedSlab, NamedValues
@@ -30,6 +31,7 @@ class AnalysisEngine(Worker):
         time: SessionTime,
         derived: Channel[DerivedSlab],
         board: ProgressBoard,
+        publish: Callable[[SessionData], None],
     ) -> None:
         super().__init__("AnalysisEngine", control)
         self._simulation = simulation
@@ -39,6 +41,7 @@ class AnalysisEngine(Worker):
         self._time = time
         self._derived = derived
         self._board = board
+        self._publish = publish
         self._begins: dict[int, NamedValues] = {}
         self.is_playing = False
         self.finished = Event()
@@ -87,6 +90,7 @@ class AnalysisEngine(Worker):
         close_ns = self._sessions.close_ns.item(number)
         self._simulation.data.visible_ns = close_ns
         self._time.end_session(close_ns)
+        self._publish(self._simulation.data)
         self._board.publish(self._progress(number))
 
     def _progress(self, number: int) -> RunProgress:

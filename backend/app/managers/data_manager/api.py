@@ -15,6 +15,7 @@ from app.core.sessions import SessionGrid
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import Bars, market_time
 from app.managers.data_manager.ports import MarketTime
+from app.managers.data_manager.streams import BarStreams
 from app.models.database import SessionLocal
 from app.services.market_data.bar_aggregation import aggregate, regular_minutes
 from app.services.market_data.csv_import import ImportSummary, Progress, import_bars
@@ -54,6 +55,7 @@ class DataManager:
         self._ticks = TickStorage(storage.root)
         self._time = time_manager
         self._open_database = open_database
+        self.streams = BarStreams()
 
     @property
     def storage(self) -> ParquetStorage:
@@ -133,6 +135,31 @@ class DataManager:
     ) -> tuple[Finding, ...]:
         """What is odd about the stored minutes: spikes, stale prices, no volume, and so on."""
         return inspect_bars(self.stored_bars(symbol, start, end).columns)
+
+    # ── streams ──────────────────────────────────────────────────────────────
+
+    def start_bar_stream(self, symbol: str, interval: str | Interval = "1m") -> str:
+        """Begin a stream of the bars that close in the session that runs; its id.
+
+        A derived interval that no strategy uses must be started before the session.
+        """
+        return self.streams.start(symbol, Interval.parse(interval))
+
+    def next_bars(self, stream_id: str, timeout: float | None = None) -> Bars | None:
+        """The next bars of a stream, in one or more at a time; None after `timeout` seconds."""
+        columns = self.streams.take(stream_id, timeout)
+        if columns is None:
+            return None
+        symbol, _, rest = stream_id.rpartition(":")[0].rpartition(":")
+        return Bars(symbol, Interval.parse(rest), columns, self._time.timezone)
+
+    def stop_stream(self, stream_id: str) -> None:
+        """End a stream."""
+        self.streams.stop(stream_id)
+
+    def stop_all_streams(self) -> None:
+        """End every stream."""
+        self.streams.stop_all()
 
     # ── ticks and quotes ─────────────────────────────────────────────────────
 

@@ -55,7 +55,9 @@ class SystemManager:
         self._lock = RLock()
         self._time_manager = TimeManager(clock=self._clock)
         self._storage = ParquetStorage(self._settings.bars_dir)
-        self._data_manager = DataManager(self._storage, self._time_manager)
+        self._data_manager = DataManager(
+            self._storage, self._time_manager, open_database=self._database
+        )
         self._execution_manager = ExecutionManager()
         self._run: SessionRun | None = None
         self._run_id: UUID = uuid4()
@@ -177,7 +179,13 @@ class SystemManager:
         )
         plan = plan_session(config, db=db, time_manager=self._time_manager, storage=self._storage)
         time = _BacktestTime(self._time_manager, self._database())
-        run = SessionRun(plan, storage=self._storage, time=time, conclude=self._conclude)
+        run = SessionRun(
+            plan,
+            storage=self._storage,
+            time=time,
+            streams=self._data_manager.streams,
+            conclude=self._conclude,
+        )
         self._execution_manager.attach(run.simulation, plan.symbols)
         return run
 

@@ -7,6 +7,7 @@ from time import perf_counter
 from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
+from app.managers.data_manager.streams import BarStreams
 from app.managers.system_manager.session_plan import SessionPlan
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -40,6 +41,7 @@ class SessionRun:
         *,
         storage: ParquetStorage,
         time: SessionTime,
+        streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
         patience_s: float = CALL_PATIENCE_S,
     ) -> None:
@@ -54,9 +56,10 @@ class SessionRun:
             sessions=plan.sessions,
             first_session=plan.first_session,
             terms=plan.terms,
-            extra_series=plan.extra_series,
+            extra_series=(*plan.extra_series, *streams.wanted_series(plan.symbols)),
             isolate=True,
         )
+        streams.restart()
         self._storage = storage
         self._conclude = conclude
         self._started_s = 0.0
@@ -80,6 +83,7 @@ class SessionRun:
             time=time,
             derived=derived,
             board=self.board,
+            publish=streams.publish,
         )
         processor = DataProcessor(
             self.control,
