@@ -1,11 +1,14 @@
 """Tables of runs and strategies, as the commands print them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from inspect import cleandoc
 from math import isnan
 from typing import Any
 
 from rich.box import SIMPLE
-from rich.console import Group
+from rich.console import Group, JustifyMethod
+from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
@@ -28,41 +31,55 @@ def render_run(record: RunRecord) -> Group:
     return Group(*parts)
 
 
-def render_runs(records: Iterable[RunRecord]) -> Table:
-    """Runs one a line, newest first."""
-    table = Table("Run", "Session", "Finished (UTC)", "Status", box=SIMPLE)
-    for name in ("Sessions", "Bars", "Return", "Sharpe", "Max. DD", "Trades"):
-        table.add_column(name, justify="right")
-    for record in records:
-        table.add_row(
-            str(record.id)[:_SHORT_ID],
-            record.session_name + (" (synthetic)" if record.synthetic else ""),
-            f"{record.finished_at:%Y-%m-%d %H:%M}",
-            _status(record.status),
-            f"{record.sessions:,}",
-            f"{record.bars:,}",
-            *(_figure(record.metrics, key) for key in _LISTED),
+@dataclass(frozen=True, slots=True)
+class _RunColumn:
+    """A column of the list of runs; the least important ones give way in a narrow terminal."""
+
+    heading: str
+    cell: Callable[[RunRecord], str | Text]
+    importance: int
+    justify: JustifyMethod = "right"
+
+    def width(self, records: Iterable[RunRecord]) -> int:
+        """Characters it takes when nothing is wrapped."""
+        return max(len(self.heading), *(len(self.cell(record)) for record in records))
+
+
+def render_runs(records: Sequence[RunRecord], *, width: int) -> Table:
+    """Runs one a line, newest first, with as many columns as fit into `width` characters."""
+    table = Table(box=SIMPLE, pad_edge=False)
+    columns = _fitting(records, width)
+    for column in columns:
+        is_name = column.heading == _SESSION
+        table.add_column(
+            column.heading,
+            justify=column.justify,
+            no_wrap=not is_name,
+            overflow="fold" if is_name else "ellipsis",
         )
+    for record in records:
+        table.add_row(*(column.cell(record) for column in columns))
     return table
 
 
-def render_progress(session_name: str, progress: RunProgress) -> Table:
-    """A running session in one line."""
-    table = Table.grid(padding=(0, 2))
+def render_progress(
+    session_name: str, progress: RunProgress, *, moment: str = "", width: int = 120
+) -> Text:
+    """A running session in one line of at most `width` characters.
+
+    `moment` is the session's time as the market's clock shows it.
+    """
     done, total = progress.sessions_done, max(progress.sessions_total, 1)
-    width = 24
-    filled = width * done // total
-    held = ", ".join(f"{symbol} {units:g}" for symbol, units in progress.positions.items())
-    table.add_row(
-        Text(session_name, style="bold"),
-        Text("━" * filled, style="green") + Text("━" * (width - filled), style="dim"),
-        f"{done}/{progress.sessions_total}",
-        str(progress.session or ""),
-        f"{progress.bars_per_s:,.0f} bars/s",
-        f"P&L {progress.pnl:+,.2f}",
-        held or "flat",
-    )
-    return table
+    bar = _WIDE_BAR if width >= _WIDE else _NARROW_BAR
+    filled = bar * done // total
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(_shortened(session_name, width // 4), style="bold")
+    line.append("  " + "━" * filled, style="green").append("━" * (bar - filled), style="dim")
+    facts = [f"{done}/{progress.sessions_total}", moment, f"{progress.bars_per_s:,.0f} bars/s"]
+    line.append("".join(f"  {fact}" for fact in [*facts, f"P&L {progress.pnl:+,.2f}"] if fact))
+    line.append("  " + _holdings(progress.positions, width - len(line) - 2))
+    line.truncate(width, overflow="ellipsis")
+    return line
 
 
 def render_strategies(strategies: Mapping[str, type[Strategy]]) -> Table:
@@ -81,13 +98,15 @@ def render_strategy(name: str, strategy: type[Strategy], about: str) -> Group:
     indicators = ", ".join(strategy.declared_indicators()) or "none"
     return Group(
         Text(name, style="bold"),
-        Text(about),
+        Constrain(Text(_unwrapped(about)), _READABLE),
         parameters,
         Text(f"Indicators: {indicators}"),
     )
 
 
-_LISTED = ("return_pct", "sharpe", "max_drawdown_pct", "trades")
+_READABLE = 100
+"""Characters in a line of prose, at most."""
+_WIDE, _WIDE_BAR, _NARROW_BAR = 100, 24, 8
 _UNITS = {metric.key: metric.unit for metric in METRICS}
 
 
@@ -110,8 +129,8 @@ def _figures(metrics: Mapping[str, float | None]) -> Table:
     """Figures in two columns, in the order of their definitions."""
     table = Table(box=SIMPLE, show_header=False)
     for _ in range(2):
-        table.add_column(style="dim")
-        table.add_column(justify="right")
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(justify="right", no_wrap=True)
     shown = [(metric.label, _figure(metrics, metric.key)) for metric in METRICS]
     half = -(-len(shown) // 2)
     for left, right in zip(shown[:half], [*shown[half:], ("", "")], strict=False):
@@ -133,6 +152,8 @@ def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def _proofs(record: RunRecord) -> Table:
     table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     table.add_row("run", str(record.id))
     table.add_row("order hash", record.order_hash)
     table.add_row("data", record.data_fingerprint)
@@ -153,10 +174,71 @@ def _status(status: str) -> Text:
 
 
 def _first_line(strategy: type[Strategy]) -> str:
-    return (strategy.__doc__ or "").strip().partition("\n")[0]
+    return own_text(strategy).partition("\n")[0]
 
 
 def lines_of_files(record: RunRecord, *, validation: str | None = None) -> list[str]:
     """Where the run's files are, a line each, never cut."""
     lines = [f"report      {record.folder}/report.html", f"files       {record.folder}"]
     return [*lines, f"per bar     {validation}"] if validation else lines
+
+
+def _unwrapped(text: str) -> str:
+    """Paragraphs without the line breaks of their source."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
+
+
+def _shortened(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _holdings(positions: Mapping[str, float], room: int) -> str:
+    """Units per symbol if there is room for them, else how many symbols are held."""
+    if not positions:
+        return "flat"
+    held = ", ".join(f"{symbol} {units:g}" for symbol, units in positions.items())
+    return held if len(held) <= room else f"{len(positions)} held"
+
+
+def _fitting(records: Sequence[RunRecord], width: int) -> list[_RunColumn]:
+    """The most important columns that fit, in their usual order."""
+    kept: set[str] = set()
+    for column in sorted(_RUN_COLUMNS, key=lambda column: column.importance):
+        room = column.width(records)
+        if column.heading == _SESSION:
+            room = min(room, max(_NARROWEST_NAME, width // 4))
+        width -= room + _BETWEEN
+        if width < 0 and kept:
+            break
+        kept.add(column.heading)
+    return [column for column in _RUN_COLUMNS if column.heading in kept]
+
+
+def _metric_column(heading: str, key: str, importance: int) -> _RunColumn:
+    return _RunColumn(heading, lambda record: _figure(record.metrics, key), importance)
+
+
+_SESSION, _NARROWEST_NAME, _BETWEEN = "Session", 15, 3
+_RUN_COLUMNS = (
+    _RunColumn("Run", lambda record: str(record.id)[:_SHORT_ID], 0, "left"),
+    _RunColumn(
+        _SESSION,
+        lambda record: record.session_name + (" (synthetic)" if record.synthetic else ""),
+        1,
+        "left",
+    ),
+    _RunColumn("Finished (UTC)", lambda record: f"{record.finished_at:%Y-%m-%d %H:%M}", 4, "left"),
+    _RunColumn("Status", lambda record: _status(record.status), 2, "left"),
+    _RunColumn("Sessions", lambda record: f"{record.sessions:,}", 9),
+    _RunColumn("Bars", lambda record: f"{record.bars:,}", 8),
+    _metric_column("Return", "return_pct", 3),
+    _metric_column("Sharpe", "sharpe", 6),
+    _metric_column("Max. DD", "max_drawdown_pct", 7),
+    _metric_column("Trades", "trades", 5),
+)
+
+
+def own_text(strategy: type[Strategy]) -> str:
+    """A strategy's own docstring; empty if it has none (a base class's says nothing of it)."""
+    return cleandoc(vars(strategy).get("__doc__") or "")

@@ -1,6 +1,7 @@
 """Run a session from the terminal: live progress, then its result and where its files are."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from rich.live import Live
 from rich.text import Text
@@ -8,7 +9,9 @@ from rich.text import Text
 from app.cli.output import console, print_json
 from app.cli.run_tables import lines_of_files, render_progress, render_run
 from app.core.enums import SystemState
+from app.managers.data_manager.bars import market_time
 from app.managers.system_manager import SystemManager, get_system_manager
+from app.threads.progress import RunProgress
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
 _FRAME_S = 0.1
@@ -46,8 +49,16 @@ def _follow(system: SystemManager) -> None:
         while not system.wait(_FRAME_S):
             status = system.status()
             if status.progress is not None:
-                live.update(render_progress(status.session_name or "", status.progress))
+                live.update(_progress_line(system, status.session_name or "", status.progress))
                 live.refresh()
+
+
+def _progress_line(system: SystemManager, session_name: str, progress: RunProgress) -> Text:
+    moment = ""
+    if progress.now_ns:
+        zone = ZoneInfo(system.get_time_manager().timezone)
+        moment = f"{market_time(progress.now_ns, zone):%Y-%m-%d %H:%M}"
+    return render_progress(session_name, progress, moment=moment, width=console.width)
 
 
 def _report(system: SystemManager, *, as_json: bool) -> None:

@@ -24,7 +24,7 @@ First = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First
 Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date.")]
 
 
-@app.command("import-csv")
+@app.command("import-csv", short_help="Store the minute bars of a file.")
 def import_csv(
     path: Annotated[Path, typer.Argument(help="A .csv, .csv.gz or .parquet file.")],
     symbol: Annotated[
@@ -80,7 +80,7 @@ def list_symbols(as_json: Json = False) -> None:
         console.print("Nothing is stored yet; import a file with: data import-csv FILE")
 
 
-@app.command()
+@app.command(short_help="Write bars to a file.")
 def export(
     symbol: str,
     path: Annotated[str, typer.Argument(help="A .csv or .parquet file, or - for standard output.")],
@@ -107,7 +107,7 @@ def export(
         console.print(f"{len(bars):,} bars of {symbol} ({bars.interval}) written to {path}")
 
 
-@app.command()
+@app.command(short_help="How complete the bars are, and what is odd about them.")
 def quality(
     symbol: str,
     first: First = None,

@@ -31,7 +31,7 @@ def list_runs(
     if as_json:
         print_json(records)
     elif records:
-        console.print(render_runs(records))
+        console.print(render_runs(records, width=console.width))
     else:
         console.print("No run yet. Start one: system start session_configs/example_session.json")
 

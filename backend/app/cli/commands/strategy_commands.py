@@ -38,11 +38,11 @@ def show(
     import inspect
 
     from app.cli.output import console, print_json
-    from app.cli.run_tables import render_strategy
+    from app.cli.run_tables import own_text, render_strategy
     from app.strategies.registry import load_strategy
 
     strategy = load_strategy(name)
-    about = inspect.getdoc(inspect.getmodule(strategy)) or inspect.getdoc(strategy) or ""
+    about = inspect.getdoc(inspect.getmodule(strategy)) or own_text(strategy)
     if as_json:
         print_json(_described(name, strategy) | {"about": about})
         return
@@ -50,9 +50,11 @@ def show(
 
 
 def _described(name: str, strategy: Any) -> dict[str, Any]:
+    from app.cli.run_tables import own_text
+
     return {
         "name": name,
-        "description": (strategy.__doc__ or "").strip(),
+        "description": own_text(strategy),
         "parameters": {
             key: {
                 "default": str(p.default) if p.kind.startswith("a bar") else p.default,

@@ -19,7 +19,7 @@ def system() -> None:
     """Start a session from its config."""
 
 
-@app.command()
+@app.command(short_help="Run a session and show its result.")
 def start(
     config: Annotated[str, typer.Argument(help="A session config, e.g. session_configs/x.json.")],
     as_json: Annotated[bool, JSON_OPTION] = False,

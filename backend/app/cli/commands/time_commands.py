@@ -42,7 +42,7 @@ def now(exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     _show(facts, render_facts, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="The hours of a date.")
 def session(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     """What the market does on a date: open, close, extended hours, holiday."""
     from app.cli.calendar_tables import render_session
@@ -74,7 +74,7 @@ def previous(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = 
     _show(found, render_session, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Holidays and other special days of a year.")
 def holidays(
     year: Annotated[int | None, typer.Argument(help="This year if left out.")] = None,
     exchange: Exchange = "US_EQUITY",
@@ -91,7 +91,7 @@ def holidays(
     _show(days, render_special_days, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Fill the calendars again.")
 def import_holidays(
     exchange: Annotated[
         str | None, typer.Option("--exchange", help="Only this exchange group.", metavar="GROUP")
