@@ -27,7 +27,7 @@ def sessions_in(bars: Iterable[BarColumns], timezone: str | None) -> SessionGrid
     zone = timezone or _likely_zone(starts)
     local = starts + _offsets_ns(starts, zone)
     days = local // DAY_NS
-    first = np.flatnonzero(np.diff(days, prepend=-1))
+    first = _first_rows(days)
     opens, ends = starts[first], np.append(starts[first[1:] - 1], starts[-1:]) + MINUTE_NS
     opens = np.minimum(opens, opens - local[first] % DAY_NS + _usual_open(local[first]))
     opens[1:] = np.maximum(opens[1:], ends[:-1])
@@ -40,6 +40,12 @@ def _all_starts(starts: list[Int64s]) -> Int64s:
     first = max(starts, key=len)
     others = [part for part in starts if not np.array_equal(part, first)]
     return np.unique(np.concatenate([first, *others])) if others else first
+
+
+def _first_rows(values: Int64s) -> Int64s:
+    """The row each run of equal values begins with."""
+    changes = np.flatnonzero(values[1:] != values[:-1]) + 1
+    return np.concatenate(([0], changes)) if len(values) else changes
 
 
 def _likely_zone(starts: Int64s) -> str:
@@ -57,7 +63,7 @@ def _offsets_ns(starts: Int64s, zone: str) -> Int64s:
     if zone == "UTC":
         return np.zeros(len(starts), np.int64)
     hours = starts // HOUR_NS
-    first = np.flatnonzero(np.diff(hours, prepend=-1))
+    first = _first_rows(hours)
     info = ZoneInfo(zone)
     moments = [datetime.fromtimestamp(hour * 3_600, info) for hour in hours[first].tolist()]
     offsets = np.array([_offset_ns(moment) for moment in moments], np.int64)

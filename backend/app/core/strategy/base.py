@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
+from app.core.intervals import Interval
 from app.core.orders import Order
 from app.core.session_data import SessionData
 from app.core.strategy.account import Account, Position
@@ -74,6 +75,13 @@ class Strategy:
     _desk: OrderDesk
     _clock: Clock
     _data: SessionData
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Take ``interval = "5m"`` in a class body for what it means."""
+        super().__init_subclass__(**options)
+        if isinstance(given := vars(cls).get("interval"), str | Interval):
+            cls.interval = BarInterval(str(given), help=Strategy.interval.help)
+            cls.interval.name = "interval"
 
     def __init__(self, **parameters: Any) -> None:
         values = resolve(self.declared_parameters(), parameters)
@@ -190,11 +198,11 @@ class Strategy:
             order_type = _priced_type(limit, stop)
         return self._desk.submit(
             symbol or self.symbol,
-            sign * quantity,
+            sign * float(quantity),
             order_type,
             time_in_force if isinstance(time_in_force, TimeInForce) else _tif(time_in_force),
-            limit or 0.0,
-            stop or 0.0,
+            float(limit or 0.0),
+            float(stop or 0.0),
             tag,
         )
 

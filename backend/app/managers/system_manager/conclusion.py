@@ -29,7 +29,7 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         name=plan.config.session_name,
         parameters=run.simulation.parameters,
         config=plan.config.to_dict(),
-        data_quality=run.quality.summary(),
+        data_quality=_data_quality(run),
         data_fingerprint=_data_fingerprint(run),
         code_version=__version__,
         is_synthetic=plan.synthetic,
@@ -90,6 +90,12 @@ def make_record(
         folder=str(folder),
         synthetic=plan.synthetic,
     )
+
+
+def _data_quality(run: SessionRun) -> dict[str, dict[str, object]]:
+    suspects = run.simulation.derivation.suspect_bars
+    summary = run.quality.summary()
+    return {symbol: summary[symbol] | {"suspect_bars": suspects[symbol]} for symbol in summary}
 
 
 def _plain(values: Mapping[str, object]) -> dict[str, object]:

@@ -45,6 +45,7 @@ class SimulatedExchange:
         self._slippage = slippage
         self._bars = [BarColumns.empty()] * len(symbols)
         self._first_rows = [0] * len(symbols)
+        self._suspects: list[frozenset[int]] = [frozenset()] * len(symbols)
         self._next_rows = [0] * len(symbols)
         self._last_closes = [0.0] * len(symbols)
         self._matched_until_ns = -1
@@ -52,19 +53,34 @@ class SimulatedExchange:
         self._reserved_total = 0.0
         self._events: list[Any] = []
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether any strategy is told of its orders."""
+        return bool(self._listeners)
+
     def listen(self, strategy: int, symbol: int, listener: OrderListener) -> None:
         """Tell `listener` of a strategy's orders in a symbol that were filled or ended."""
         self._listeners[strategy, symbol] = listener
 
     # ── the bars at hand ─────────────────────────────────────────────────────
 
-    def load(self, bars: Sequence[BarColumns], first_rows: Sequence[int]) -> None:
-        """Take the next batch of minute bars; `first_rows` are their rows in the run's series."""
+    def load(
+        self,
+        bars: Sequence[BarColumns],
+        first_rows: Sequence[int],
+        suspects: Sequence[frozenset[int]],
+    ) -> None:
+        """Take the next batch of minute bars, one entry a symbol.
+
+        `first_rows` are their rows in the run's series, `suspects` the rows within the batch in
+        which nothing may trade.
+        """
         for symbol, old in enumerate(self._bars):
             if len(old):
                 self._last_closes[symbol] = old.close.item(-1)
         self._bars = list(bars)
         self._first_rows = list(first_rows)
+        self._suspects = list(suspects)
         self._next_rows = [0] * len(self._bars)
 
     def last_close(self, symbol: int) -> float:
@@ -199,7 +215,7 @@ class SimulatedExchange:
         """Match a symbol's orders against its next bar; those that were filled or refused."""
         bars, row = self._bars[symbol], self._next_rows[symbol]
         self._next_rows[symbol] = row + 1
-        if bars.volume.item(row) == 0.0:
+        if bars.volume.item(row) == 0.0 or row in self._suspects[symbol]:
             return []
         start_ns, open_ = bars.start_ns.item(row), bars.open.item(row)
         orders = self.working[symbol]
@@ -232,10 +248,10 @@ class SimulatedExchange:
             price += slippage if quantity > 0.0 else -slippage
         if self._reserved:
             self._release(order)
-            added = self._added_units(order.strategy, order.symbol, quantity)
-            if added and not self.ledger.can_add(added * price, self._reserved_total):
-                self._end(order, _REJECTED, "not enough buying power at the price of the fill")
-                return
+        added = self._added_units(order.strategy, order.symbol, quantity)
+        if added and not self.ledger.can_add(added * price, self._reserved_total):
+            self._end(order, _REJECTED, "not enough buying power at the price of the fill")
+            return
         order.status = _FILLED
         order.filled_ns = time_ns
         order.fill_price = price

@@ -77,3 +77,47 @@ def duplicate_rows(start_ns: Int64s) -> Int64s:
 def zero_volume_rows(bars: BarColumns) -> Int64s:
     """Bars in which nothing was traded: no order can have been filled in them."""
     return np.flatnonzero(bars.volume == 0)
+
+
+class JumpFilter:
+    """Finds bars that no order should trade in: a price far from all that was just paid.
+
+    A bar is suspect if its high is `factor` times above, or its low below, the median of the
+    five closes before it. Only the past is looked at, so it is decided the same way on a live
+    bar as in a backtest, however the bars are cut; after a true jump of the price (a split) the
+    median follows within three bars.
+    """
+
+    def __init__(self, *, factor: float = SPIKE_FACTOR) -> None:
+        self._factor = factor
+        self._closes: Floats = np.empty(0)
+
+    def step(self, bars: BarColumns) -> Int64s:
+        """Rows of the next bars that are suspect."""
+        if not len(bars):
+            return np.empty(0, np.int64)
+        closes = np.concatenate([self._closes, bars.close])
+        before = len(self._closes)
+        self._closes = closes[-_BEFORE:]
+        lowest = min(closes[:before].min(initial=np.inf), bars.low.min())
+        highest = max(closes[:before].max(initial=0.0), bars.high.max())
+        if highest < self._factor * lowest:
+            return np.empty(0, np.int64)
+        usual = _medians_before(closes)[before : before + len(bars)]
+        return np.flatnonzero(
+            (bars.high >= self._factor * usual) | (bars.low * self._factor <= usual)
+        )
+
+
+_BEFORE = 5
+
+
+def _medians_before(closes: Floats) -> Floats:
+    """Median of the up to five closes before each; NaN for the first."""
+    medians = np.full(len(closes), np.nan)
+    for row in range(1, min(_BEFORE, len(closes))):
+        medians[row] = np.median(closes[:row])
+    if len(closes) > _BEFORE:
+        windows = np.lib.stride_tricks.sliding_window_view(closes, _BEFORE)
+        medians[_BEFORE:] = np.median(windows[:-1], axis=1)
+    return medians

@@ -89,7 +89,7 @@ class Calls:
 
     def _single_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
         feed, exchange = self._feeds[0], self._exchange
-        loop = single_feed_loop(self._fields, len(feed.handles))
+        loop = single_feed_loop(self._fields, len(feed.handles), heard=exchange.is_heard)
         loop(
             rows,
             self._clock,
@@ -101,7 +101,8 @@ class Calls:
         )
 
     def _merged_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        loop = merged_feeds_loop(self._fields, max(len(feed.handles) for feed in self._feeds))
+        width = max(len(feed.handles) for feed in self._feeds)
+        loop = merged_feeds_loop(self._fields, width, heard=self._exchange.is_heard)
         loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
 
 

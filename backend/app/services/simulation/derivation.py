@@ -1,7 +1,7 @@
 """The deriving stage: minute bars in; derived bars and indicators out, appended to SessionData."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,28 +12,37 @@ from app.core.session_data import SeriesKey, SessionData
 from app.core.sessions import SessionGrid
 from app.core.types import Int64s
 from app.services.indicators import create_indicator
+from app.services.market_data.anomalies import JumpFilter
 from app.services.market_data.bar_aggregation import Aggregator
 from app.services.simulation.plan import Plan
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that one step added to each series of SessionData; complete up to `until_ns`."""
+    """Rows that one step added to each series of SessionData; complete up to `until_ns`.
+
+    `suspects` has, per symbol, the minute bars of the batch (counted within it) that no order
+    may trade in.
+    """
 
     until_ns: int
     rows: Mapping[SeriesKey, tuple[int, int]]
+    suspects: Mapping[str, frozenset[int]] = field(default_factory=dict)
 
 
 class Derivation:
     """Aggregates and indicates batch by batch; how the bars are cut does not matter.
 
-    It is the only writer of bars and indicators in `data`.
+    It is the only writer of bars and indicators in `data`. `suspect_bars` counts, per symbol,
+    the minute bars so far that no order may trade in.
     """
 
     def __init__(self, plan: Plan, sessions: SessionGrid, data: SessionData) -> None:
         self.data = data
         self._symbols = plan.symbols
         self._sessions = sessions
+        self._filters = {symbol: JumpFilter() for symbol in plan.symbols}
+        self.suspect_bars = dict.fromkeys(plan.symbols, 0)
         self._aggregators = {
             symbol: [(interval, Aggregator(interval, sessions)) for interval in intervals]
             for symbol, intervals in plan.intervals.items()
@@ -50,13 +59,17 @@ class Derivation:
     def step(self, minutes: Mapping[str, BarColumns], until_ns: int) -> Batch:
         """Take the session minutes of each symbol up to `until_ns`, and derive from them."""
         rows: dict[SeriesKey, tuple[int, int]] = {}
+        suspects: dict[str, frozenset[int]] = {}
         for symbol in self._symbols:
             bars = minutes.get(symbol) or BarColumns.empty()
             rows[symbol, ONE_MINUTE] = self._take((symbol, ONE_MINUTE), bars)
             for interval, aggregator in self._aggregators[symbol]:
                 derived = aggregator.step(bars, until_ns=until_ns)
                 rows[symbol, interval] = self._take((symbol, interval), derived)
-        return Batch(until_ns, rows)
+            if found := self._filters[symbol].step(bars).tolist():
+                suspects[symbol] = frozenset(found)
+                self.suspect_bars[symbol] += len(found)
+        return Batch(until_ns, rows, suspects)
 
     def _take(self, key: SeriesKey, bars: BarColumns) -> tuple[int, int]:
         symbol, interval = key

@@ -28,43 +28,58 @@ class CallFailed(Exception):  # noqa: N818  # it never leaves this package
 
 
 @cache
-def single_feed_loop(fields: tuple[str, ...], handles: int) -> Loop:
+def single_feed_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> Loop:
     """``loop(rows, clock, working, match, on_bar, bar, *handles)`` for a run with one feed.
 
-    A row is (now_ns, row, one value per bar field in `fields`, one value per handle).
+    A row is (now_ns, row, one value per bar field in `fields`, one value per handle). With
+    `heard`, matching may call strategies back: the cursors are then moved only after it.
     """
     names = [f"handle{k}" for k in range(handles)]
     targets = ["clock.now_ns", *_bar(fields), *(f"{name}.value" for name in names)]
-    return _make(["on_bar", "bar", *names], targets)
+    return _make(["on_bar", "bar", *names], targets, heard=heard)
 
 
 @cache
-def merged_feeds_loop(fields: tuple[str, ...], handles: int) -> Loop:
+def merged_feeds_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> Loop:
     """``loop(rows, clock, working, match)`` for a run whose feeds are merged into one stream.
 
     A row is (on_bar, bar, one object per handle, now_ns, row, one value per bar field in
-    `fields`, one value per handle).
+    `fields`, one value per handle); `heard` as above.
     """
     names = [f"handle{k}" for k in range(handles)]
     values = [f"{name}.value" for name in names]
-    return _make([], ["on_bar", "bar", *names, "clock.now_ns", *_bar(fields), *values])
+    targets = ["on_bar", "bar", *names, "clock.now_ns", *_bar(fields), *values]
+    return _make([], targets, heard=heard)
 
 
 def _bar(fields: Iterable[str]) -> list[str]:
     return ["bar.row", *(f"bar.{field}" for field in fields)]
 
 
-def _make(arguments: Iterable[str], targets: Iterable[str]) -> Loop:
-    source = f"""
-def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
-    try:
+def _make(arguments: Iterable[str], targets: list[str], *, heard: bool) -> Loop:
+    now = targets.index("clock.now_ns")
+    move = (
+        f"""
+        for row in rows:
+            if working:
+                match(row[{now}])
+            {", ".join(targets)} = row"""
+        if heard
+        else f"""
         for {", ".join(targets)} in rows:
             if working:
-                match(clock.now_ns)
+                match(clock.now_ns)"""
+    )
+    source = f"""
+def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
+    bar = None
+    try:{move}
             on_bar(bar)
     except Exception as error:
         raise CallFailed(bar, error) from error
 """
+    if "bar" in arguments:
+        source = source.replace("    bar = None\n", "")
     namespace: dict[str, Any] = {"CallFailed": CallFailed}
     exec(source, namespace)  # noqa: S102  # the source is made above, from no user's input
     loop: Loop = namespace["loop"]

@@ -163,7 +163,8 @@ class Stepper:
         firsts = [first for first, _ in rows]
         if self._first_rows is None:
             self._first_rows = firsts
-        self._cast.exchange.load(minutes, firsts)
+        suspects = [batch.suspects.get(symbol, frozenset()) for symbol in self._symbols]
+        self._cast.exchange.load(minutes, firsts, suspects)
 
     def _end_session(self, close_ns: int) -> None:
         self._session += 1
