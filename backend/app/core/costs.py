@@ -22,8 +22,19 @@ class Commission(Protocol):
 class Slippage(Protocol):
     """A slippage model."""
 
-    def adverse(self, price: float) -> float:
-        """Loss per unit against `price`, zero or more, in the quote currency."""
+    def adverse(
+        self,
+        price: float,
+        quantity: float = 0.0,
+        high: float = 0.0,
+        low: float = 0.0,
+        volume: float = 0.0,
+    ) -> float:
+        """Loss per unit against `price`, zero or more, in the quote currency.
+
+        `quantity` is what is filled (signed); `high`, `low` and `volume` are those of the
+        minute bar it is filled in.
+        """
 
 
 class _NotNegative:
@@ -90,7 +101,7 @@ class PercentOfValue(_NotNegative):
 class NoSlippage(_NotNegative):
     """Fills at the price itself."""
 
-    def adverse(self, price: float) -> float:  # noqa: ARG002  # the protocol's
+    def adverse(self, price: float, *_bar: float) -> float:  # noqa: ARG002  # the protocol's
         """Always zero."""
         return 0.0
 
@@ -102,7 +113,7 @@ class TickSlippage(_NotNegative):
     ticks: float
     tick_size: float = 0.01
 
-    def adverse(self, price: float) -> float:  # noqa: ARG002  # the protocol's
+    def adverse(self, price: float, *_bar: float) -> float:  # noqa: ARG002  # the protocol's
         """``ticks × tick_size``."""
         return self.ticks * self.tick_size
 
@@ -113,6 +124,6 @@ class PercentSlippage(_NotNegative):
 
     rate_pct: float
 
-    def adverse(self, price: float) -> float:
+    def adverse(self, price: float, *_bar: float) -> float:
         """``rate_pct / 100 × price``."""
         return self.rate_pct / 100.0 * price

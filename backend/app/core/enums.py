@@ -41,21 +41,36 @@ class OrderType(StrEnum):
     MARKET = "market"
     LIMIT = "limit"
     STOP = "stop"
+    STOP_LIMIT = "stop_limit"
+    TRAILING_STOP = "trailing_stop"
 
 
 class TimeInForce(StrEnum):
-    """How long an order works: to the end of its session, or until cancelled."""
+    """How long, or when, an order works.
+
+    ``day``: to the end of its session; ``gtc``: until cancelled; ``gtd``: until a date and time;
+    ``ioc``: in one bar, the rest is cancelled; ``fok``: in one bar and whole, or not at all;
+    ``opg`` and ``cls``: in a session's first or last print only.
+    """
 
     DAY = "day"
     GTC = "gtc"
+    GTD = "gtd"
+    IOC = "ioc"
+    FOK = "fok"
+    OPG = "opg"
+    CLS = "cls"
 
 
 class OrderStatus(StrEnum):
     """States of an order; `app.core.orders.TRANSITIONS` says which follow which."""
 
     PENDING_NEW = "pending_new"
+    HELD = "held"
     NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
     FILLED = "filled"
+    REPLACED = "replaced"
     CANCELED = "canceled"
     EXPIRED = "expired"
     REJECTED = "rejected"

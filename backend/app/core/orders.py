@@ -7,15 +7,20 @@ from typing import Any, NamedTuple, overload
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.exceptions import OrderStateError
 
+_S = OrderStatus
+_WORKING_MAY_BECOME = frozenset(
+    {_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.REPLACED}
+)
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    OrderStatus.PENDING_NEW: frozenset({OrderStatus.NEW, OrderStatus.REJECTED}),
-    OrderStatus.NEW: frozenset(
-        {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED}
-    ),
-    OrderStatus.FILLED: frozenset(),
-    OrderStatus.CANCELED: frozenset(),
-    OrderStatus.EXPIRED: frozenset(),
-    OrderStatus.REJECTED: frozenset(),
+    _S.PENDING_NEW: frozenset({_S.NEW, _S.HELD, _S.REJECTED}),
+    _S.HELD: frozenset({_S.NEW, _S.CANCELED, _S.EXPIRED}),
+    _S.NEW: _WORKING_MAY_BECOME,
+    _S.PARTIALLY_FILLED: _WORKING_MAY_BECOME,
+    _S.FILLED: frozenset(),
+    _S.CANCELED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.REJECTED: frozenset(),
+    _S.REPLACED: frozenset(),
 }
 """Which states may follow which; a state that none follows is final."""
 
@@ -35,13 +40,42 @@ def require_transition(before: OrderStatus, after: OrderStatus) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instructions:
+    """What an order asks for beyond its type, prices and time in force; zero where nothing.
+
+    Attributes:
+        trail: distance of a trailing stop from the best price since it works, per unit.
+        trail_pct: the same in percent of that price.
+        good_till_ns: when a ``gtd`` order ends, in UTC nanoseconds.
+        reduce_only: never to enlarge or flip the position it finds.
+        take_profit: limit price of the exit that is sent when the order fills.
+        stop_loss: stop price of the exit that is sent when the order fills.
+    """
+
+    trail: float = 0.0
+    trail_pct: float = 0.0
+    good_till_ns: int = 0
+    reduce_only: bool = False
+    take_profit: float = 0.0
+    stop_loss: float = 0.0
+
+
+PLAIN = Instructions()
+"""The instructions of an order that asks for nothing special."""
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """An order of one strategy in one symbol, and what became of it.
 
-    `quantity` is signed: buys positive, sells negative, in units of the base. Prices are in
-    the quote currency, 0.0 where the type has none. Times are UTC nanoseconds; `filled_ns`
-    is 0 until the order fills. `strategy` and `symbol` are positions in the run's lists.
+    `quantity` and `filled_quantity` are signed: buys positive, sells negative, in units of the
+    base. Prices are in the quote currency, 0.0 where the type has none; `stop_price` of a
+    trailing stop is where it stands now; `fill_price` is the average of all fills. Times are
+    UTC nanoseconds; `filled_ns` is that of the last fill, 0 before the first. `strategy` and
+    `symbol` are positions in the run's lists. `parent` is the id of the order whose exit this
+    one is, `group` names orders of which one cancels the others, `replaces` is the id of the
+    order this one took the place of; 0 where there is none.
     """
 
     id: int
@@ -54,15 +88,25 @@ class Order:
     stop_price: float
     submitted_ns: int
     tag: str = ""
+    instructions: Instructions = PLAIN
     status: OrderStatus = OrderStatus.PENDING_NEW
+    filled_quantity: float = 0.0
     filled_ns: int = 0
     fill_price: float = 0.0
     reason: str = ""
+    parent: int = 0
+    group: int = 0
+    replaces: int = 0
 
     @property
     def side(self) -> Side:
         """Buy or sell."""
         return Side.BUY if self.quantity > 0 else Side.SELL
+
+    @property
+    def remaining(self) -> float:
+        """Signed units that have not been filled."""
+        return self.quantity - self.filled_quantity
 
 
 class OrderEvent(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Self
+from typing import NamedTuple, Self
 
 from app.core.data_structures import BarColumns
 from app.core.orders import Order, OrderEvent
@@ -39,12 +39,34 @@ class FillColumns:
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
+class CashFlow(NamedTuple):
+    """Money that moved without a fill: signed, in the quote currency, from `time_ns` on.
+
+    `kind` is ``dividend``, ``borrow``, ``interest`` or ``fee``; `strategy` and `symbol` are
+    positions in the run's lists, -1 where the flow belongs to none.
+    """
+
+    time_ns: int
+    kind: str
+    amount: float
+    strategy: int
+    symbol: int
+
+
+class Split(NamedTuple):
+    """From `time_ns` on one unit of a symbol is `ratio` units; holdings were multiplied by it."""
+
+    time_ns: int
+    symbol: int
+    ratio: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunLog:
     """Everything that happened in one run, by itself enough to compute every figure.
 
     ``bars`` holds, per symbol, the minute bars of the traded sessions, without warm-up;
-    ``sessions`` the sessions they lie in.
+    ``sessions`` the sessions they lie in. ``cash_flows`` and ``splits`` are in time order.
     """
 
     starting_cash: float
@@ -56,3 +78,5 @@ class RunLog:
     fills: FillColumns
     orders: Sequence[Order]
     events: Sequence[OrderEvent]
+    cash_flows: Sequence[CashFlow] = ()
+    splits: Sequence[Split] = ()

@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import CodeType, FunctionType
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Unpack
 
 from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.intervals import Interval
-from app.core.orders import Order
+from app.core.orders import PLAIN, Instructions, Order
 from app.core.session_data import SessionData
 from app.core.strategy.account import Account, Position
 from app.core.strategy.conditions import Condition
 from app.core.strategy.declarations import Bars, Indicator
 from app.core.strategy.parameters import BarInterval, Parameter, resolve
+from app.core.strategy.terms import OrderTerms, bad_number, read_terms
 from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import Floats
 
 _INFINITY = float("inf")
+_NOTHING: OrderTerms = {}
 
 
 class OrderDesk(Protocol):
@@ -33,11 +35,18 @@ class OrderDesk(Protocol):
         limit_price: float,
         stop_price: float,
         tag: str,
+        instructions: Instructions,
     ) -> Order:
         """Send an order of `quantity` (signed) units and return it, working or rejected."""
 
     def cancel(self, order: Order) -> None:
         """Cancel a working order; an order in a final state is left as it is."""
+
+    def replace(self, order: Order, quantity: float, limit: float, stop: float) -> Order:
+        """Put an order with other terms in the place of a working one; zero keeps a term."""
+
+    def link(self, orders: Sequence[Order]) -> None:
+        """Let the first of these working orders that trades cancel the others."""
 
     def working(self) -> Sequence[Order]:
         """The strategy's orders that are neither filled nor ended, oldest first."""
@@ -145,15 +154,21 @@ class Strategy:
         stop: float | None = None,
         time_in_force: TimeInForce | str = TimeInForce.DAY,
         tag: str = "",
+        **terms: Unpack[OrderTerms],
     ) -> Order:
-        """Buy `quantity` units: at market, or with a `limit` or a `stop` price.
+        """Buy `quantity` units.
+
+        At market, or with a `limit` price, a `stop` price, or both (a stop-limit order).
+        `OrderTerms` lists the further keywords: trailing stops, exits of which one cancels the
+        other, reduce-only, and the end of a ``gtd`` order.
 
         Returns the order, whose `status` is ``new`` (working) or ``rejected`` with a `reason`.
 
         Raises:
-            StrategyError: for a quantity or price that is not a finite number above zero.
+            StrategyError: for a quantity or price that is not a finite number above zero, or
+                instructions that do not go together.
         """
-        return self._order(quantity, symbol, limit, stop, time_in_force, tag)
+        return self._order(quantity, symbol, limit, stop, time_in_force, tag, 1.0, terms)
 
     def sell(
         self,
@@ -164,22 +179,50 @@ class Strategy:
         stop: float | None = None,
         time_in_force: TimeInForce | str = TimeInForce.DAY,
         tag: str = "",
+        **terms: Unpack[OrderTerms],
     ) -> Order:
         """Sell `quantity` units, short where more than is held; as `buy` otherwise."""
-        if not 0.0 < quantity < _INFINITY:
-            raise _bad_number("quantity", quantity)
-        return self._order(quantity, symbol, limit, stop, time_in_force, tag, -1.0)
+        return self._order(quantity, symbol, limit, stop, time_in_force, tag, -1.0, terms)
 
     def close(self, *, symbol: str | None = None, tag: str = "") -> Order | None:
         """Close the position at market; None if there is none."""
         held = self.positions[symbol].quantity if symbol else self.position.quantity
         if not held:
             return None
-        return self._order(abs(held), symbol, None, None, TimeInForce.DAY, tag, -held / abs(held))
+        sign = -1.0 if held > 0.0 else 1.0
+        return self._order(abs(held), symbol, None, None, TimeInForce.DAY, tag, sign, _NOTHING)
 
     def cancel(self, order: Order) -> None:
         """Cancel a working order; an order in a final state is left as it is."""
         self._desk.cancel(order)
+
+    def replace(
+        self,
+        order: Order,
+        *,
+        quantity: float | None = None,
+        limit: float | None = None,
+        stop: float | None = None,
+    ) -> Order:
+        """Change a working order: a new one with the terms given takes its place.
+
+        `quantity` is the new total, what has been filled included. The old order becomes
+        ``replaced``. An order in a final state is returned as it is.
+
+        Raises:
+            StrategyError: for a number that is not finite and above zero, a price the order's
+                type does not have, or a quantity not above what has been filled.
+        """
+        for name, value in (("quantity", quantity), ("limit", limit), ("stop", stop)):
+            if value is not None and not 0.0 < value < _INFINITY:
+                raise bad_number(name, value)
+        return self._desk.replace(
+            order, float(quantity or 0.0), float(limit or 0.0), float(stop or 0.0)
+        )
+
+    def one_cancels_other(self, *orders: Order) -> None:
+        """Let the first of these working orders that trades cancel the others (OCO)."""
+        self._desk.link(orders)
 
     def _order(
         self,
@@ -189,13 +232,14 @@ class Strategy:
         stop: float | None,
         time_in_force: TimeInForce | str,
         tag: str,
-        sign: float = 1.0,
+        sign: float,
+        terms: OrderTerms,
     ) -> Order:
         if not 0.0 < quantity < _INFINITY:
-            raise _bad_number("quantity", quantity)
-        order_type = OrderType.MARKET
-        if limit is not None or stop is not None:
-            order_type = _priced_type(limit, stop)
+            raise bad_number("quantity", quantity)
+        order_type, asked = OrderType.MARKET, PLAIN
+        if limit is not None or stop is not None or terms:
+            order_type, asked = read_terms(limit, stop, terms)
         return self._desk.submit(
             symbol or self.symbol,
             sign * float(quantity),
@@ -204,6 +248,7 @@ class Strategy:
             float(limit or 0.0),
             float(stop or 0.0),
             tag,
+            asked,
         )
 
     # ── what the platform asks of the class ──────────────────────────────────
@@ -265,21 +310,10 @@ def _declared(cls: type, kind: Any) -> dict[str, Any]:
     return found
 
 
-def _priced_type(limit: float | None, stop: float | None) -> OrderType:
-    if limit is not None and stop is not None:
-        raise StrategyError("an order has either a limit or a stop price, not both")
-    name, price = ("limit", limit) if limit is not None else ("stop", stop)
-    if price is None or not 0.0 < price < _INFINITY:
-        raise _bad_number(name, price)
-    return OrderType(name)
-
-
 def _tif(word: str) -> TimeInForce:
     try:
         return TimeInForce(word)
     except ValueError:
-        raise StrategyError(f"time_in_force is {word!r}; give day or gtc") from None
-
-
-def _bad_number(name: str, value: object) -> StrategyError:
-    return StrategyError(f"{name} is {value!r}; give a finite number above zero")
+        raise StrategyError(
+            f"time_in_force is {word!r}; give one of {', '.join(TimeInForce)}"
+        ) from None
