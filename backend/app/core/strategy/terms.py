@@ -1,7 +1,7 @@
 """The terms of an order as a strategy writes them: checked, made into type and instructions."""
 
 from datetime import datetime
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from app.core.enums import OrderType
 from app.core.exceptions import StrategyError
@@ -44,7 +44,8 @@ def read_terms(
     unknown = [name for name in given if name not in _KNOWN]
     if unknown:
         raise StrategyError(f"an order has no {unknown[0]!r}; it may have {', '.join(_KNOWN)}")
-    prices = {"limit": limit, "stop": stop} | {name: given.get(name) for name in _PRICES}
+    prices: dict[str, Any] = {"limit": limit, "stop": stop}
+    prices |= {name: given.get(name) for name in _PRICES}
     for name, value in prices.items():
         if value is not None and not 0.0 < value < _INFINITY:
             raise bad_number(name, value)
