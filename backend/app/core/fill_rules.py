@@ -1,4 +1,4 @@
-"""How much of a bar an order may take, how soon it reaches the market, and what a touch is worth."""
+"""How much of a bar an order may take, how soon it acts, and what a touch of a limit is worth."""
 
 import math
 from dataclasses import dataclass
