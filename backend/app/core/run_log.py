@@ -61,12 +61,21 @@ class Split(NamedTuple):
     ratio: float
 
 
+class Dividend(NamedTuple):
+    """At `time_ns` each unit of a symbol was paid `amount`, held by the run or not."""
+
+    time_ns: int
+    symbol: int
+    amount: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RunLog:
     """Everything that happened in one run, by itself enough to compute every figure.
 
     ``bars`` holds, per symbol, the minute bars of the traded sessions, without warm-up;
-    ``sessions`` the sessions they lie in. ``cash_flows`` and ``splits`` are in time order.
+    ``sessions`` the sessions they lie in. ``cash_flows``, ``splits`` and ``dividends`` (per unit,
+    for the benchmark; what the account was paid is a cash flow) are in time order.
     """
 
     starting_cash: float
@@ -80,3 +89,4 @@ class RunLog:
     events: Sequence[OrderEvent]
     cash_flows: Sequence[CashFlow] = ()
     splits: Sequence[Split] = ()
+    dividends: Sequence[Dividend] = ()
