@@ -3,12 +3,15 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Self
+from typing import Final, Self
 
 import numpy as np
 
 from app.core.exceptions import ConfigurationError
 from app.core.types import Bools, Int64s
+
+REFUSAL: Final = "data quality"
+"""What the reason of an order begins with that the gate refused."""
 
 
 class GateAction(StrEnum):
@@ -68,11 +71,3 @@ class RestrictionColumns:
 
     def __len__(self) -> int:
         return len(self.from_ns)
-
-
-class MarketHalt(NamedTuple):
-    """A stretch ``[start_ns, end_ns)`` (UTC) in which a whole market did not trade, and why."""
-
-    start_ns: int
-    end_ns: int
-    reason: str
