@@ -98,10 +98,10 @@ class ImpactSlippage(NotNegative):
 
     The square-root law: an order moves the price by ``coefficient × volatility × √(quantity /
     volume)``, volatility and volume being those of one stretch of time. Here that is the minute,
-    its volatility Parkinson's estimate from the bar's range. A `coefficient` near 1 is what most studies find (Tóth et al.,
-    "Anomalous price impact and the critical nature of liquidity", Physical Review X 1, 2011);
-    Almgren, Thum, Hauptmann, Li, "Direct Estimation of Equity Market Impact", Risk 2005, fit a
-    power of 0.6.
+    its volatility Parkinson's estimate from the bar's range. A `coefficient` near 1 is what most
+    studies find (Tóth et al., "Anomalous price impact and the critical nature of liquidity in
+    financial markets", Physical Review X 1, 2011); Almgren, Thum, Hauptmann and Li, "Direct
+    Estimation of Equity Market Impact", Risk, July 2005, fit a power of 0.6.
     """
 
     coefficient: float = 1.0
