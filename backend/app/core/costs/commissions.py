@@ -1,129 +1,164 @@
-"""What trading costs: commissions and slippage as small frozen models.
+"""Commissions: what the broker charges for a fill."""
 
-Each commission answers ``charge(quantity, price)``: the fee in the quote currency of a fill
-of `quantity` units (signed) at `price`. Each slippage answers ``adverse(price)``: by how
-much, in the quote currency per unit, a market or stop order does worse than `price`.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
 
-import math
-from dataclasses import dataclass, fields
-from typing import Protocol
-
+from app.core.costs.checks import NotNegative
 from app.core.exceptions import ConfigurationError
 
 
-class Commission(Protocol):
-    """A commission model."""
+class Charger(Protocol):
+    """Charges the fills of one run, in the order they happen."""
 
-    def charge(self, quantity: float, price: float) -> float:
-        """Fee of one fill, zero or more, in the quote currency."""
-
-
-class Slippage(Protocol):
-    """A slippage model."""
-
-    def adverse(
+    def charge(
         self,
+        quantity: float,
         price: float,
-        quantity: float = 0.0,
-        high: float = 0.0,
-        low: float = 0.0,
-        volume: float = 0.0,
+        time_ns: int = 0,
+        filled: float = 0.0,
+        average: float = 0.0,
     ) -> float:
-        """Loss per unit against `price`, zero or more, in the quote currency.
+        """Fee of one fill, zero or more, in the quote currency.
 
-        `quantity` is what is filled (signed); `high`, `low` and `volume` are those of the
-        minute bar it is filled in.
+        `quantity` (signed) at `price`, slippage included, at `time_ns` in UTC nanoseconds.
+        `filled` and `average` are what was filled of the same order before, and at which average
+        price: a minimum is per order, however many fills the order takes.
         """
 
 
-class _NotNegative:
-    """Refuses negative or infinite amounts, naming the field."""
+class Commission(Protocol):
+    """A commission model: a value that can be compared, and used for any number of runs."""
+
+    def start(self) -> Charger:
+        """A charger for one run, with whatever it has to remember empty."""
+
+
+class PricedByOrder(NotNegative):
+    """A commission that is a function of an order's units and value alone.
+
+    Such a model remembers nothing, so it is its own charger: a further fill of an order costs
+    what the whole order costs by now less what it cost before.
+    """
 
     __slots__ = ()
 
-    def __post_init__(self) -> None:
-        for field in fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            value = getattr(self, field.name)
-            if not (math.isfinite(value) and value >= 0):
-                raise ConfigurationError(
-                    f"{type(self).__name__}.{field.name}: {value!r} must be a finite number, "
-                    "zero or more"
-                )
+    def fee(self, units: float, value: float) -> float:
+        """Fee of an order over `units` (zero or more) worth `value`."""
+        raise NotImplementedError
+
+    def start(self) -> Self:
+        """The model itself."""
+        return self
+
+    def charge(
+        self,
+        quantity: float,
+        price: float,
+        time_ns: int = 0,  # noqa: ARG002  # the protocol's
+        filled: float = 0.0,
+        average: float = 0.0,
+    ) -> float:
+        """Fee of one fill, as `Charger.charge` says."""
+        units = abs(quantity)
+        if not filled:
+            return self.fee(units, units * price)
+        before = abs(filled)
+        value = before * average
+        # Rounding of an average must not make a fee negative.
+        return max(0.0, self.fee(before + units, value + units * price) - self.fee(before, value))
 
 
 @dataclass(frozen=True, slots=True)
-class NoCommission(_NotNegative):
+class NoCommission(PricedByOrder):
     """Trading is free."""
 
-    def charge(self, quantity: float, price: float) -> float:  # noqa: ARG002  # the protocol's
+    def fee(self, units: float, value: float) -> float:  # noqa: ARG002  # the protocol's
         """Always zero."""
         return 0.0
 
 
 @dataclass(frozen=True, slots=True)
-class PerShare(_NotNegative):
-    """`rate` for each unit, at least `minimum` a fill."""
+class PerShare(PricedByOrder):
+    """`rate` for each unit, at least `minimum` an order, at most `maximum_pct` of its value.
+
+    The maximum wins over the minimum; 0 is no maximum.
+    """
 
     rate: float
     minimum: float = 0.0
+    maximum_pct: float = 0.0
 
-    def charge(self, quantity: float, price: float) -> float:  # noqa: ARG002  # the protocol's
-        """``max(minimum, rate × |quantity|)``."""
-        fee = self.rate * abs(quantity)
-        return max(self.minimum, fee)
+    def fee(self, units: float, value: float) -> float:
+        """``min(max(minimum, rate × units), maximum_pct / 100 × value)``."""
+        fee = max(self.minimum, self.rate * units)
+        return min(fee, self.maximum_pct / 100.0 * value) if self.maximum_pct else fee
 
 
 @dataclass(frozen=True, slots=True)
-class PerOrder(_NotNegative):
-    """`amount` for each fill, whatever its size."""
+class PerOrder(PricedByOrder):
+    """`amount` for each order that is filled, whatever its size and in however many fills."""
 
     amount: float
 
-    def charge(self, quantity: float, price: float) -> float:  # noqa: ARG002  # the protocol's
+    def fee(self, units: float, value: float) -> float:  # noqa: ARG002  # the protocol's
         """Always `amount`."""
         return self.amount
 
 
 @dataclass(frozen=True, slots=True)
-class PercentOfValue(_NotNegative):
-    """`rate_pct` percent of the value traded, at least `minimum` a fill."""
+class PercentOfValue(PricedByOrder):
+    """`rate_pct` percent of the value traded, at least `minimum` an order."""
 
     rate_pct: float
     minimum: float = 0.0
 
-    def charge(self, quantity: float, price: float) -> float:
-        """``max(minimum, rate_pct / 100 × |quantity| × price)``."""
-        return max(self.minimum, self.rate_pct / 100.0 * abs(quantity) * price)
+    def fee(self, units: float, value: float) -> float:  # noqa: ARG002  # the protocol's
+        """``max(minimum, rate_pct / 100 × value)``."""
+        return max(self.minimum, self.rate_pct / 100.0 * value)
 
 
 @dataclass(frozen=True, slots=True)
-class NoSlippage(_NotNegative):
-    """Fills at the price itself."""
+class AllOf:
+    """Several commissions at once: a broker's, and the fees it passes on."""
 
-    def adverse(self, price: float, *_bar: float) -> float:  # noqa: ARG002  # the protocol's
-        """Always zero."""
-        return 0.0
+    parts: tuple[Commission, ...]
 
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise ConfigurationError("AllOf.parts: () is empty; use NoCommission for free trading")
 
-@dataclass(frozen=True, slots=True)
-class TickSlippage(_NotNegative):
-    """`ticks` price steps of `tick_size` worse than the price."""
-
-    ticks: float
-    tick_size: float = 0.01
-
-    def adverse(self, price: float, *_bar: float) -> float:  # noqa: ARG002  # the protocol's
-        """``ticks × tick_size``."""
-        return self.ticks * self.tick_size
+    def start(self) -> Charger:
+        """A charger that adds up."""
+        return _Sum([part.start() for part in self.parts], 1.0)
 
 
 @dataclass(frozen=True, slots=True)
-class PercentSlippage(_NotNegative):
-    """`rate_pct` percent worse than the price."""
+class Times(NotNegative):
+    """`factor` times another commission."""
 
-    rate_pct: float
+    commission: Commission
+    factor: float
 
-    def adverse(self, price: float, *_bar: float) -> float:
-        """``rate_pct / 100 × price``."""
-        return self.rate_pct / 100.0 * price
+    def start(self) -> Charger:
+        """A charger that multiplies."""
+        return _Sum([self.commission.start()], self.factor)
+
+
+class _Sum:
+    __slots__ = ("_chargers", "_factor")
+
+    def __init__(self, chargers: Sequence[Charger], factor: float) -> None:
+        self._chargers = chargers
+        self._factor = factor
+
+    def charge(
+        self,
+        quantity: float,
+        price: float,
+        time_ns: int = 0,
+        filled: float = 0.0,
+        average: float = 0.0,
+    ) -> float:
+        fees = (each.charge(quantity, price, time_ns, filled, average) for each in self._chargers)
+        return self._factor * sum(fees)
