@@ -12,7 +12,7 @@ _WORKING_MAY_BECOME = frozenset(
     {_S.PARTIALLY_FILLED, _S.FILLED, _S.CANCELED, _S.EXPIRED, _S.REJECTED, _S.REPLACED}
 )
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
-    _S.PENDING_NEW: frozenset({_S.NEW, _S.HELD, _S.REJECTED}),
+    _S.PENDING_NEW: frozenset({_S.NEW, _S.HELD, _S.REJECTED, _S.CANCELED}),
     _S.HELD: frozenset({_S.NEW, _S.CANCELED, _S.EXPIRED}),
     _S.NEW: _WORKING_MAY_BECOME,
     _S.PARTIALLY_FILLED: _WORKING_MAY_BECOME,

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from app.core.carry import Carry
 from app.core.costs import Commission
 from app.core.orders import Order
-from app.core.run_log import FillColumns
+from app.core.run_log import CashFlow, Dividend, FillColumns, Split
 from app.core.strategy.account import Account, Position
 
 _LOG_WIDTH = 9
@@ -34,7 +35,10 @@ class Ledger:
         leverage: float,
     ) -> None:
         self.account = Account(cash, self.equity, self.buying_power)
-        self.commission = commission
+        self._charge = commission.start().charge
+        self.splits: list[Split] = []
+        self.dividends: list[Dividend] = []
+        self.cash_flows: list[CashFlow] = []
         self.leverage = leverage
         self.positions = [[Position(symbol) for symbol in symbols] for _ in range(strategies)]
         self.holdings = [0.0] * len(symbols)
@@ -65,18 +69,62 @@ class Ledger:
         return value <= self.buying_power() - reserved + _TINY
 
     def apply(
-        self, order: Order, price: float, slippage: float, time_ns: int, bar_end_ns: int
+        self,
+        order: Order,
+        quantity: float,
+        price: float,
+        slippage: float,
+        time_ns: int,
+        bar_end_ns: int,
     ) -> None:
-        """Book the fill of `order` at `price`, in which `slippage` a unit is contained."""
-        quantity, strategy, symbol = order.quantity, order.strategy, order.symbol
-        fee = self.commission.charge(quantity, price)
+        """Book a fill of `quantity` (signed) units of `order` at `price`.
+
+        `slippage` is what of the price a unit lost to it.
+        """
+        strategy, symbol = order.strategy, order.symbol
+        fee = self._charge(quantity, price, time_ns)
         cost = abs(quantity) * slippage
         self.account.cash -= quantity * price + fee
         self._log += (time_ns, order.id, strategy, symbol, quantity, price, fee, cost, bar_end_ns)
         _move(self.positions[strategy][symbol], quantity, price)
+        self._hold(symbol, self.holdings[symbol] + quantity)
+
+    def split(self, symbol: int, ratio: float, time_ns: int) -> None:
+        """Multiply what is held of a symbol by `ratio`, and divide its average price."""
+        for positions in self.positions:
+            positions[symbol].quantity *= ratio
+            positions[symbol].average_price /= ratio
+        self._hold(symbol, self.holdings[symbol] * ratio)
+        self.splits.append(Split(time_ns, symbol, ratio))
+
+    def pay_dividend(self, symbol: int, amount: float, time_ns: int) -> None:
+        """Credit `amount` a unit to those who hold a symbol; those who are short pay it."""
+        self.dividends.append(Dividend(time_ns, symbol, amount))
+        for strategy, positions in enumerate(self.positions):
+            held = positions[symbol].quantity
+            if held:
+                self._flow(time_ns, "dividend", held * amount, strategy, symbol)
+
+    def carry_over(self, carry: Carry, days: int, time_ns: int) -> None:
+        """Book borrowing and interest for the calendar days since the last session."""
+        short_value = -sum(
+            held * self.last_price(symbol)
+            for symbol, held in enumerate(self.holdings)
+            if held < 0.0
+        )
+        borrow, interest = carry.accrue(self.account.cash, short_value, days)
+        for kind, amount in (("borrow", borrow), ("interest", interest)):
+            if amount:
+                self._flow(time_ns, kind, amount, -1, -1)
+
+    def _flow(self, time_ns: int, kind: str, amount: float, strategy: int, symbol: int) -> None:
+        self.account.cash += amount
+        self.cash_flows.append(CashFlow(time_ns, kind, amount, strategy, symbol))
+
+    def _hold(self, symbol: int, units: float) -> None:
         before = self.holdings[symbol]
-        after = before + quantity
-        self.holdings[symbol] = after = after if abs(after) > _TINY else 0.0
+        after = units if abs(units) > _TINY else 0.0
+        self.holdings[symbol] = after
         self.shorts += (after < 0.0) - (before < 0.0)
 
     def fills(self) -> FillColumns:

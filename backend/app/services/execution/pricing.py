@@ -1,30 +1,51 @@
-"""At what price an order trades in a bar, if it does: the fill rules, one function a type.
+"""At what price an order trades in a bar, if it does: the fill rules as pure functions.
 
 A bar is known by its open, high, low and close alone, so each rule takes the less favourable
-reading. Zero means no trade; every price is above zero.
+reading. What happens at the open is known to come first; within the bar stops come before
+limits. Zero means no trade; every price is above zero.
 
-| order  | trades when                         | at                                    |
-|--------|-------------------------------------|---------------------------------------|
-| market | always                              | the open, plus slippage               |
-| limit  | the bar opens beyond the limit      | the open                              |
-| limit  | the bar trades *through* the limit  | the limit (a touch is not enough)     |
-| stop   | the bar reaches the stop            | the worse of stop and open, + slippage |
+| order         | trades when                                  | at                              |
+|---------------|----------------------------------------------|---------------------------------|
+| market        | always                                       | the open                        |
+| limit         | the bar opens beyond the limit               | the open                        |
+| limit         | the bar trades *through* the limit           | the limit (a touch: no trade)   |
+| stop          | the bar opens at or beyond the stop          | the open                        |
+| stop          | the bar reaches the stop                     | the stop                        |
+| stop-limit    | triggered as a stop; the limit then allows   | the open or the stop            |
+| stop-limit    | triggered before, from the next bar on       | as a limit order                |
+| trailing stop | as a stop where it stood when the bar began  | the open or the stop            |
+| ``opg``       | in the session's first print                 | its open                        |
+| ``cls``       | in the session's last print                  | its close                       |
+
+Slippage is added to market, stop and trailing stop orders. With `touch` a limit order trades
+when the bar only touches its price.
 """
 
 
-def limit_price(limit: float, open_: float, high: float, low: float, *, buy: bool) -> float:
-    """Price of a limit order in a bar; 0.0 if it does not trade."""
-    if buy:
-        if open_ < limit:
-            return open_
-        return limit if low < limit else 0.0
-    if open_ > limit:
-        return open_
-    return limit if high > limit else 0.0
+def limit_at_open(limit: float, open_: float, *, buy: bool, touch: bool) -> float:
+    """Price of a limit order at the open; 0.0 unless the bar opens beyond the limit."""
+    beyond = open_ < limit if buy else open_ > limit
+    return open_ if beyond or (touch and open_ == limit) else 0.0
 
 
-def stop_price(stop: float, open_: float, high: float, low: float, *, buy: bool) -> float:
-    """Price of a stop order in a bar, before slippage; 0.0 if it is not triggered."""
-    if buy:
-        return max(stop, open_) if high >= stop else 0.0
-    return min(stop, open_) if low <= stop else 0.0
+def limit_within(limit: float, high: float, low: float, *, buy: bool, touch: bool) -> float:
+    """Price of a limit order within a bar; 0.0 unless the bar trades through the limit."""
+    through = low < limit if buy else high > limit
+    touched = touch and (low == limit if buy else high == limit)
+    return limit if through or touched else 0.0
+
+
+def stop_at_open(stop: float, open_: float, *, buy: bool) -> float:
+    """Price of a stop order at the open; 0.0 unless the bar opens at or beyond the stop."""
+    return open_ if (open_ >= stop if buy else open_ <= stop) else 0.0
+
+
+def stop_within(stop: float, high: float, low: float, *, buy: bool) -> float:
+    """Price of a stop order within a bar; 0.0 unless the bar reaches the stop."""
+    return stop if (high >= stop if buy else low <= stop) else 0.0
+
+
+def trailed(best: float, trail: float, trail_pct: float, *, buy: bool) -> float:
+    """Where a trailing stop stands when `best` is the best price since it works."""
+    distance = trail or best * trail_pct / 100.0
+    return best + distance if buy else best - distance
