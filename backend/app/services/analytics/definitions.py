@@ -41,7 +41,8 @@ METRICS: tuple[MetricDefinition, ...] = (
         "net_profit",
         "Net Profit",
         "money",
-        "Final equity less starting cash: the sum of the net P&L of all trades, open ones too.",
+        "Final equity less starting cash: the sum of the net P&L of all trades, open ones too, "
+        "and of dividends, borrow cost, interest and other fees.",
         _RISK,
     ),
     MetricDefinition(
@@ -57,7 +58,8 @@ METRICS: tuple[MetricDefinition, ...] = (
         "Buy & Hold Return",
         "%",
         "Return of starting cash spread evenly over all symbols, each bought at the open of its "
-        "first bar and held to its last close, in fractions and free of costs.",
+        "first bar and held to its last close, in fractions and free of costs; splits multiply "
+        "what is held, dividends are kept as cash.",
         _RISK,
     ),
     MetricDefinition(
@@ -290,6 +292,38 @@ METRICS: tuple[MetricDefinition, ...] = (
         "inside every figure.",
         _ACTIVITY,
     ),
+    MetricDefinition(
+        "dividends",
+        "Dividends",
+        "money",
+        "Cash dividends received on long positions, less those paid on short ones. Inside equity, "
+        "not inside the P&L of trades.",
+        _ACTIVITY,
+    ),
+    MetricDefinition(
+        "borrow",
+        "Borrow Cost",
+        "money",
+        "What borrowing the shares of short positions did to cash: negative where it cost. Inside "
+        "equity, not inside the P&L of trades.",
+        _ACTIVITY,
+    ),
+    MetricDefinition(
+        "interest",
+        "Interest",
+        "money",
+        "Interest on cash: negative where it was paid on borrowed money. Inside equity, not inside "
+        "the P&L of trades.",
+        _ACTIVITY,
+    ),
+    MetricDefinition(
+        "fees",
+        "Other Fees",
+        "money",
+        "Fees that belong to no fill: negative where they were paid. Inside equity, not inside the "
+        "P&L of trades.",
+        _ACTIVITY,
+    ),
 )
 """Every figure, in the order it is shown."""
 
@@ -327,10 +361,17 @@ it is never zero or infinite by accident.
 - **Trades** are round trips of one strategy in one symbol, lots first in, first out. A fill
   that closes part of a lot, several lots, or reverses the position is split, its costs pro
   rata. What is open at the end is marked at the last close, reported as open, and kept out of
-  the figures per trade. The net P&L of all trades, open ones included, is the final equity
-  less the starting cash.
+  the figures per trade. The net P&L of all trades, open ones included, and the cash flows
+  (dividends, borrow cost, interest, other fees) are the final equity less the starting cash.
+- **Over a split** a trade is in the units of its exit: 100 bought at 500 and 400 sold at 130
+  after four for one are a trade of 400 bought at 125. Equity does not move: the last close is
+  divided as the units are multiplied. `position` at a bar is in the units of that bar.
+- **Dividends** are paid to cash on the ex-date, before its first bar: equity has the cash when
+  the price falls by it. What belongs to no symbol (interest on cash) is in the account's
+  figures only.
 - **Buy & hold** spreads the starting cash evenly over all symbols, buys each at the open of
-  its first bar in fractions, free of costs, and holds to the last close.
+  its first bar in fractions, free of costs, and holds to the last close; splits multiply what
+  is held, dividends are kept as cash.
 - **Excursions** (`mae_pct`, `mfe_pct` of a trade) are the worst and best price it saw against
   its entry price, over the bars it was held in full, and its exit price.
 

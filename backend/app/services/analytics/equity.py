@@ -1,13 +1,14 @@
 """The equity curve of an account, minute by minute, from the fills and the bars of a run."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.core.data_structures import BarColumns
-from app.core.run_log import FillColumns, RunLog
+from app.core.run_log import CashFlow, FillColumns, RunLog
 from app.core.types import Floats, Int64s
+from app.services.analytics.splits import later_ratio
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -15,9 +16,10 @@ class EquityCurve:
     """An account's worth at the end of every minute bar, as columns of equal length.
 
     ``time_ns`` are bar ends (UTC nanoseconds), strictly increasing. A fill shows from the end
-    of the bar it was executed in. ``position_value`` marks what is held (short: negative) at
-    each symbol's last close, ``gross_exposure`` adds its absolute values, and
-    ``equity = cash + position_value``; all in the quote currency. ``peak`` is the highest
+    of the bar it was executed in, a cash flow from the end of the first bar that ends at its
+    time or later (after the last bar: in that one). ``position_value`` marks what is held
+    (short: negative) at each symbol's last close, ``gross_exposure`` adds its absolute values,
+    and ``equity = cash + position_value``; all in the quote currency. ``peak`` is the highest
     equity so far, `starting_cash` included. No column holds NaN.
     """
 
@@ -68,6 +70,7 @@ def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
     times = time_grid(list(log.bars.values())) if grid is None else grid
     fills = log.fills
     cash = _steps(times, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
+    cash = _with_flows(cash, times, log.cash_flows)
     held = [symbol_value(log, index, times) for index in present(fills.symbol)]
     if not held:
         return _curve(log.starting_cash, times, cash, np.zeros(len(times)), np.zeros(len(times)))
@@ -79,25 +82,58 @@ def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
 
 
 def symbol_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
-    """The curve the account would have had with the fills of symbol number `index` alone."""
+    """The curve the account would have had with the fills of symbol number `index` alone.
+
+    And with its dividends and borrow cost; what belongs to no symbol is left out.
+    """
     fills = log.fills.take(log.fills.symbol == index)
     cash = _steps(grid, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
+    cash = _with_flows(cash, grid, [flow for flow in log.cash_flows if flow.symbol == index])
     value = symbol_value(log, index, grid)
     return _curve(log.starting_cash, grid, cash, value, np.abs(value))
 
 
 def symbol_value(log: RunLog, index: int, grid: Int64s) -> Floats:
     """Worth of the position in symbol number `index` at every time of `grid`, marked at closes."""
-    units, bars = symbol_position(log, index, grid), log.bars[log.symbols[index]]
+    units, bars = _final_units(log, index, grid), final_prices(log, index)
     if len(bars):
         units *= last_close(bars, grid)
     return units
 
 
 def symbol_position(log: RunLog, index: int, grid: Int64s) -> Floats:
-    """Units held of symbol number `index` (short: negative) at every time of `grid`."""
+    """Units held of symbol number `index` (short: negative) at every time of `grid`.
+
+    They are the units of that time: a split multiplies them from the first bar after it on.
+    """
+    units = _final_units(log, index, grid)
+    ratio = later_ratio(log, index, grid, at_once=False)
+    return units if ratio is None else units / ratio
+
+
+def _final_units(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """The position in units of the run's end, which no split changes."""
     own = log.fills.symbol == index
-    return _steps(grid, log.fills.bar_end_ns[own], 0.0, log.fills.quantity[own])
+    quantity = log.fills.quantity[own]
+    ratio = later_ratio(log, index, log.fills.time_ns[own])
+    changes = quantity if ratio is None else quantity * ratio
+    return _steps(grid, log.fills.bar_end_ns[own], 0.0, changes)
+
+
+def final_prices(log: RunLog, index: int) -> BarColumns:
+    """The bars of symbol number `index`, with prices per unit of the run's end."""
+    bars = log.bars[log.symbols[index]]
+    ratio = later_ratio(log, index, bars.start_ns)
+    if ratio is None:
+        return bars
+    return replace(
+        bars,
+        open=bars.open / ratio,
+        high=bars.high / ratio,
+        low=bars.low / ratio,
+        close=bars.close / ratio,
+        volume=bars.volume * ratio,
+    )
 
 
 def last_close(bars: BarColumns, grid: Int64s) -> Floats:
@@ -122,14 +158,47 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
     """The benchmark: starting cash spread evenly over all symbols with bars, held to the end.
 
     Each share buys its symbol at the open of the run's first bar of it, in fractions, without
-    commission or slippage, and is marked at its last close.
+    commission or slippage, and is marked at its last close. Splits multiply what is held;
+    dividends are kept as cash.
     """
-    traded = [log.bars[name] for name in log.symbols if len(log.bars[name])]
-    growth = np.zeros(len(grid))
-    for bars in traded:
-        growth += last_close(bars, grid) / bars.open[0]
+    traded = [index for index, name in enumerate(log.symbols) if len(log.bars[name])]
+    growth, income = np.zeros(len(grid)), np.zeros(len(grid))
+    for index in traded:
+        bars = final_prices(log, index)
+        first_open = float(bars.open[0])
+        growth += last_close(bars, grid) / first_open
+        times, amounts = _dividends_held(log, index)
+        if len(times):
+            income += _steps(grid, times, 0.0, amounts / first_open)
     value = log.starting_cash * growth / max(len(traded), 1)
-    return _curve(log.starting_cash, grid, np.zeros(len(grid)), value, value)
+    cash = log.starting_cash * income / max(len(traded), 1)
+    return _curve(log.starting_cash, grid, cash, value, value)
+
+
+def held_returns_pct(log: RunLog) -> Floats:
+    """Return of each symbol from its first open to its last close, in percent; NaN without bars.
+
+    Splits multiply what is held; dividends are added.
+    """
+    return np.array([_held_return_pct(log, index) for index in range(len(log.symbols))])
+
+
+def _held_return_pct(log: RunLog, index: int) -> float:
+    bars = final_prices(log, index)
+    if not len(bars):
+        return float("nan")
+    paid = float(_dividends_held(log, index)[1].sum())
+    return ((float(bars.close[-1]) + paid) / float(bars.open[0]) - 1.0) * 100.0
+
+
+def _dividends_held(log: RunLog, index: int) -> tuple[Int64s, Floats]:
+    """Times and amounts of a symbol's dividends after its first bar, per unit of the run's end."""
+    begin_ns = int(log.bars[log.symbols[index]].start_ns[0])
+    paid = [one for one in log.dividends if one.symbol == index and one.time_ns > begin_ns]
+    times = np.array([one.time_ns for one in paid], np.int64)
+    amounts = np.array([one.amount for one in paid], np.float64)
+    ratio = later_ratio(log, index, times)
+    return times, amounts if ratio is None else amounts / ratio
 
 
 def present(positions: Int64s) -> list[int]:
@@ -140,6 +209,14 @@ def present(positions: Int64s) -> list[int]:
 
 def _same(left: Int64s, right: Int64s) -> bool:
     return left is right or np.array_equal(left, right)
+
+
+def _with_flows(cash: Floats, grid: Int64s, flows: Sequence[CashFlow]) -> Floats:
+    """`cash` with `flows` added from their times on; those after the last time, at it."""
+    if not flows or not len(grid):
+        return cash
+    times = np.minimum(np.array([flow.time_ns for flow in flows], np.int64), grid[-1])
+    return cash + _steps(grid, times, 0.0, np.array([flow.amount for flow in flows], np.float64))
 
 
 def _steps(grid: Int64s, change_ns: Int64s, first: float, changes: Floats) -> Floats:

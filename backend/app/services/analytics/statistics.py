@@ -9,7 +9,7 @@ from app.core.run_log import RunLog
 from app.core.sessions import SessionGrid
 from app.core.types import DAY_NS, Floats, Int64s
 from app.services.analytics.definitions import METRICS
-from app.services.analytics.equity import EquityCurve, symbol_curve
+from app.services.analytics.equity import EquityCurve, held_returns_pct, symbol_curve
 from app.services.analytics.trades import TradeColumns
 
 TRADING_DAYS_PER_YEAR = 252.0
@@ -41,13 +41,14 @@ def session_returns(curve: EquityCurve, sessions: SessionGrid) -> Floats:
 def account_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> Figures:
     """Every figure of the whole account, from its `curve` and its `trades`."""
     everyone = np.zeros(len(trades), np.int64)
-    held = benchmark_returns_pct(log)
+    held = held_returns_pct(log)
     held = held[~np.isnan(held)]
     table = {
         **curve_figures([curve], log.sessions),
         **_exposure([curve]),
         **trade_figures(trades, everyone, 1),
         **_costs(log, np.zeros(len(log.fills), np.int64), 1, curve),
+        **_flow_sums(log, np.zeros(len(log.cash_flows), np.int64), 1),
         "benchmark_return_pct": np.array([held.mean() if len(held) else np.nan]),
     }
     return _rows(table)[0]
@@ -56,7 +57,8 @@ def account_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> Fi
 def symbol_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> dict[str, Figures]:
     """Every figure of each symbol: of the account as it would be with its fills alone.
 
-    So the net profits of all symbols add up to the account's. `curve` and `trades` are the
+    So the net profits of all symbols add up to the account's, but for cash flows that belong to
+    no symbol, such as interest. `curve` and `trades` are the
     account's.
     """
     count = len(log.symbols)
@@ -68,20 +70,10 @@ def symbol_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> dic
         **_exposure(curves),
         **trade_figures(trades, trades.symbol, count),
         **_costs(log, log.fills.symbol, count, curve),
-        "benchmark_return_pct": benchmark_returns_pct(log),
+        **_flow_sums(log, np.array([flow.symbol for flow in log.cash_flows], np.int64), count),
+        "benchmark_return_pct": held_returns_pct(log),
     }
     return dict(zip(log.symbols, _rows(table), strict=True))
-
-
-def benchmark_returns_pct(log: RunLog) -> Floats:
-    """Return of each symbol from its first open to its last close, in percent; NaN without bars."""
-    bars = [log.bars[name] for name in log.symbols]
-    return np.array(
-        [
-            (float(one.close[-1]) / float(one.open[0]) - 1.0) * 100.0 if len(one) else np.nan
-            for one in bars
-        ]
-    )
 
 
 def curve_figures(curves: Sequence[EquityCurve], sessions: SessionGrid) -> Table:
@@ -217,6 +209,18 @@ def _costs(log: RunLog, book: Int64s, books: int, account: EquityCurve) -> Table
         "commission": _sums(book, fills.commission, books),
         "slippage": _sums(book, fills.slippage, books),
     }
+
+
+_FLOWS = {"dividends": "dividend", "borrow": "borrow", "interest": "interest", "fees": "fee"}
+"""Figures of cash flows, and the kind each adds up."""
+
+
+def _flow_sums(log: RunLog, book: Int64s, books: int) -> Table:
+    """Cash flows by kind; those of book -1 belong to none."""
+    kinds = np.array([flow.kind for flow in log.cash_flows], np.str_)
+    amounts = np.array([flow.amount for flow in log.cash_flows], np.float64)
+    chosen = {key: (kinds == kind) & (book >= 0) for key, kind in _FLOWS.items()}
+    return {key: _sums(book[rows], amounts[rows], books) for key, rows in chosen.items()}
 
 
 def _sums(book: Int64s, values: Floats | Int64s | None, books: int) -> Floats:

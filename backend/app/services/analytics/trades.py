@@ -1,7 +1,7 @@
 """Round-trip trades from fills, first in first out, in whole arrays."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Self
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from app.core.run_log import FillColumns, RunLog
 from app.core.types import Bools, Floats, Int64s
-from app.services.analytics.equity import present
+from app.services.analytics.equity import final_prices, present
+from app.services.analytics.splits import fill_ratios, in_final_units
 
 _TOLERANCE = 1e-9
 """Fractions of units below this part of the largest fill are rounding, not positions."""
@@ -25,6 +26,10 @@ class TradeColumns:
     ``strategy`` and ``symbol`` are positions in the run's lists; ``direction`` is +1 for long,
     -1 for short; ``quantity`` is above zero. Times are those of the fills (UTC nanoseconds),
     ``*_bar_end_ns`` the ends of the bars they were executed in.
+
+    A trade held over a split is in units of its exit: a hundred bought at 500 and four hundred
+    sold at 130 after four for one are a trade of 400, bought at 125. Dividends and borrow cost
+    are cash flows of the account, not part of a trade.
 
     ``gross`` is the difference of prices times quantity; ``slippage`` is already inside it and
     only reported; ``net = gross - commission``. ``bars_held`` counts the symbol's minute bars
@@ -69,14 +74,34 @@ class _Legs:
 def round_trips(log: RunLog) -> TradeColumns:
     """The trades that the fills of `log` make up.
 
-    The sum of ``net`` over all of them is the final equity less the starting cash.
+    The sum of ``net`` over all of them, and of the log's cash flows, is the final equity less
+    the starting cash.
     """
-    legs = _legs(log)
+    legs = _legs(log, in_final_units(log, log.fills))
     pairs = [_match(part) for part in _exact_parts(legs)]
     offsets = [entry for entry, _, _ in pairs], [exit_ for _, exit_, _ in pairs]
     entries, exits = (np.concatenate(rows) if rows else np.empty(0, np.int64) for rows in offsets)
     quantity = np.concatenate([part for _, _, part in pairs]) if pairs else np.empty(0)
-    return _trades(log, legs, entries, exits, quantity)
+    return _in_exit_units(log, _trades(log, legs, entries, exits, quantity))
+
+
+def _in_exit_units(log: RunLog, trades: TradeColumns) -> TradeColumns:
+    """`trades` in units of the run's end, turned into units of their exits."""
+    if not log.splits:
+        return trades
+    ratio = _exit_ratios(log, trades)
+    return replace(
+        trades,
+        quantity=trades.quantity / ratio,
+        entry_price=trades.entry_price * ratio,
+        exit_price=trades.exit_price * ratio,
+    )
+
+
+def _exit_ratios(log: RunLog, trades: TradeColumns) -> Floats:
+    """Units at the run's end of one unit at each trade's exit."""
+    times = np.where(trades.is_open, trades.exit_ns - 1, trades.exit_ns)
+    return fill_ratios(log, trades.symbol, times)
 
 
 def excursions_pct(log: RunLog, trades: TradeColumns) -> tuple[Floats, Floats]:
@@ -86,11 +111,12 @@ def excursions_pct(log: RunLog, trades: TradeColumns) -> tuple[Floats, Floats]:
     Seen are the extremes of the bars held in full, and the exit price: of a bar entered or
     left within, nobody knows which extremes fell into the trade.
     """
-    worst, best = trades.exit_price.copy(), trades.exit_price.copy()
-    low, high = trades.exit_price.copy(), trades.exit_price.copy()
+    ratio = _exit_ratios(log, trades) if log.splits else np.ones(1)
+    entry_price, exit_price = trades.entry_price / ratio, trades.exit_price / ratio
+    low, high = exit_price.copy(), exit_price.copy()
     for index in present(trades.symbol):
         own = np.flatnonzero(trades.symbol == index)
-        bars = log.bars[log.symbols[index]]
+        bars = final_prices(log, index)
         first = np.searchsorted(bars.end_ns, trades.entry_bar_end_ns[own])
         first += trades.entry_ns[own] >= trades.entry_bar_end_ns[own]
         last = np.searchsorted(bars.end_ns, trades.exit_bar_end_ns[own]) + trades.is_open[own]
@@ -101,16 +127,15 @@ def excursions_pct(log: RunLog, trades: TradeColumns) -> tuple[Floats, Floats]:
             low[rows] = np.minimum.reduceat(np.append(bars.low, np.inf), spans)[::2]
             high[rows] = np.maximum.reduceat(np.append(bars.high, -np.inf), spans)[::2]
     is_long = trades.direction > 0
-    worst = np.where(is_long, np.minimum(low, worst), np.maximum(high, worst))
-    best = np.where(is_long, np.maximum(high, best), np.minimum(low, best))
-    scale = 100.0 * trades.direction / trades.entry_price
-    adverse, favourable = (worst - trades.entry_price) * scale, (best - trades.entry_price) * scale
+    low, high = np.minimum(low, exit_price), np.maximum(high, exit_price)
+    worst, best = np.where(is_long, low, high), np.where(is_long, high, low)
+    scale = 100.0 * trades.direction / entry_price
+    adverse, favourable = (worst - entry_price) * scale, (best - entry_price) * scale
     return np.minimum(adverse, 0.0), np.maximum(favourable, 0.0)
 
 
-def _legs(log: RunLog) -> _Legs:
+def _legs(log: RunLog, fills: FillColumns) -> _Legs:
     """Fills sorted by (strategy, symbol), with a mark at the last close after each open one."""
-    fills = log.fills
     key = fills.strategy * max(len(log.symbols), 1) + fills.symbol
     if len(key) and bool((key != key[0]).any()):
         order = np.argsort(key, kind="stable")
@@ -143,7 +168,7 @@ def _rounding(quantity: Floats) -> float:
 
 def _with_marks(log: RunLog, fills: FillColumns, marks: list[tuple[int, int, float]]) -> _Legs:
     where = np.array([row for row, _, _ in marks])
-    bars = [log.bars[log.symbols[symbol]] for _, symbol, _ in marks]
+    bars = [final_prices(log, symbol) for _, symbol, _ in marks]
     times = np.array([int(columns.end_ns[-1]) for columns in bars], np.int64)
     closes = np.array([float(columns.close[-1]) for columns in bars])
     nothing = np.zeros(len(marks))
