@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("data"), description="Bars, database, run folders and logs.")
     validation_dir: Path = Field(Path("validation"), description="Per-bar CSV of each session.")
     session_configs_dir: Path = Field(Path("session_configs"), description="Session configs.")
+    strategies_dir: Path = Field(Path("user_strategies"), description="Your strategies, as files.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     log_level: str = Field("INFO", description="Least severe level written to the log.")
 
@@ -26,6 +27,7 @@ class Settings(BaseSettings):
         self.data_dir = HOME / self.data_dir
         self.validation_dir = HOME / self.validation_dir
         self.session_configs_dir = HOME / self.session_configs_dir
+        self.strategies_dir = HOME / self.strategies_dir
         self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'trading_app.db'}"
 
     @property

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -36,9 +37,16 @@ class SessionPlan:
 
 
 def plan_session(
-    config: SessionConfig, *, db: Session, time_manager: TimeManager, storage: ParquetStorage
+    config: SessionConfig,
+    *,
+    db: Session,
+    time_manager: TimeManager,
+    storage: ParquetStorage,
+    strategies_dir: Path,
 ) -> SessionPlan:
     """Resolve `config` against the calendar, the store and the strategies.
+
+    Strategies named by a file lie in `strategies_dir`.
 
     Raises:
         ConfigurationError: naming the field, for a window without sessions, a symbol without
@@ -56,7 +64,7 @@ def plan_session(
         symbols=symbols,
         sessions=sessions,
         first_session=history,
-        entries=_entries(config),
+        entries=_entries(config, strategies_dir),
         extra_series=tuple(
             (symbol, interval)
             for entry in data.data
@@ -75,13 +83,13 @@ def _days_before(time_manager: TimeManager, db: Session, first: date, count: int
     return first
 
 
-def _entries(config: SessionConfig) -> tuple[StrategyEntry, ...]:
+def _entries(config: SessionConfig, strategies_dir: Path) -> tuple[StrategyEntry, ...]:
     entries, problems = [], []
     for position, declared in enumerate(config.strategies):
         try:
             entry = StrategyEntry(
                 name=declared.name,
-                strategy=load_strategy(declared.class_),
+                strategy=load_strategy(declared.class_, strategies_dir),
                 symbols=config.symbols_of(declared),
                 parameters=declared.parameters,
             )

@@ -103,10 +103,10 @@ StrategyClass = Annotated[
     str,
     AfterValidator(
         _matching(
-            r"[a-z][a-z0-9_]*|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
+            r"[a-z][a-z0-9_]*|([A-Za-z_]\w*(\.[A-Za-z_]\w*)*|(\w[\w-]*/)*\w[\w-]*\.py):[A-Za-z_]\w*",
             "a strategy class",
-            "write the name of a shipped one (sma_cross) or module:Class "
-            "(my_package.my_module:MyStrategy)",
+            "write the name of a shipped one (sma_cross), a file of the strategies folder and "
+            "its class (my_file.py:MyStrategy), or module:Class (my_package.my_module:MyStrategy)",
             most=200,
         )
     ),
