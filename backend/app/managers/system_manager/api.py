@@ -177,7 +177,13 @@ class SystemManager:
             backtest_days=config.backtest_config.backtest_days,
             extended_hours=config.session_data_config.extended_hours,
         )
-        plan = plan_session(config, db=db, time_manager=self._time_manager, storage=self._storage)
+        plan = plan_session(
+            config,
+            db=db,
+            time_manager=self._time_manager,
+            storage=self._storage,
+            strategies_dir=self._settings.strategies_dir,
+        )
         time = _BacktestTime(self._time_manager, self._database())
         run = SessionRun(
             plan,
