@@ -16,9 +16,11 @@ from app.services.market_data.csv_import import ImportedSymbol, ImportSummary
 from app.services.market_data.gap_detection import Gap
 from app.services.market_data.parquet_storage import StoredCoverage
 from app.services.market_data.quality_scoring import Finding, SessionQuality
+from app.services.market_data.validation import Check, ValidationReport
 
 _SHOWN_REJECTIONS = 20
 _SHOWN_GAPS = 4
+_SHOWN_SESSIONS = 10
 
 
 def render_import(summary: ImportSummary) -> RenderableType:
@@ -74,6 +76,53 @@ def render_quality(
         for finding in findings
     ]
     return Group(table, *(Text(line) for line in lines))
+
+
+def render_validation(report: ValidationReport, zone: str) -> RenderableType:
+    """Every check with what it found, then the sessions that miss most (market time)."""
+    clock = ZoneInfo(zone)
+    table = _table("", "Check")
+    table.add_column("Found", justify="right")
+    table.add_column("First at")
+    for check in report.checks:
+        mark, style = _mark(check)
+        firsts = (f"{market_time(ns, clock):%Y-%m-%d %H:%M}" for ns in check.first_ns[:1])
+        name, count = Text(check.name), Text(f"{check.count:,}" if check.count else "–")
+        table.add_row(Text(mark, style=style), name, count, "".join(firsts))
+    quality = report.quality
+    verdict = f"{report.errors:,} bars cannot be true" if report.errors else "no bar is impossible"
+    head = Text.assemble(
+        (report.symbol, "bold"),
+        f"  {report.bars:,} bars, {len(quality):,} sessions, {quality.total_pct:.2f} % complete: ",
+        (verdict, "bold red" if report.errors else "green"),
+    )
+    return Group(head, table, *_worst_sessions(report, clock))
+
+
+def _mark(check: Check) -> tuple[str, str]:
+    if not check.count:
+        return "✓", "green"
+    return ("✗", "bold red") if check.is_error else ("!", "yellow")
+
+
+def _worst_sessions(report: ValidationReport, clock: ZoneInfo) -> list[RenderableType]:
+    incomplete = [each for each in report.quality if each.present < each.expected]
+    if not incomplete:
+        return []
+    worst = sorted(incomplete, key=lambda each: (each.percentage, each.date))[:_SHOWN_SESSIONS]
+    table = _table("Session")
+    for name in ("Missing", "Percent"):
+        table.add_column(name, justify="right")
+    table.add_column("Gaps")
+    for each in sorted(worst, key=lambda each: each.date):
+        missing = each.expected - each.present
+        percent, gaps = f"{each.percentage:.2f}", _gaps(each.gaps, clock)
+        table.add_row(f"{each.date:%Y-%m-%d %a}", f"{missing:,}", percent, gaps)
+    count = len(incomplete)
+    told = f"{count:,} of {len(report.quality):,} sessions miss minutes"
+    if count > len(worst):
+        told += f"; the {len(worst)} worst (all: data quality {report.symbol})"
+    return [Text(told), table]
 
 
 def _table(*columns: str) -> Table:

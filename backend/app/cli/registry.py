@@ -1,4 +1,8 @@
-"""Where each command lives, known without importing it: that keeps ``--help`` instant."""
+"""Where each command lives, known without importing it: that keeps ``--help`` instant.
+
+One-shot commands, the shell, its completion, the help pages and the reference all read this
+table; a command that is not in it does not exist.
+"""
 
 from dataclasses import dataclass
 
@@ -19,9 +23,12 @@ class Entry:
 COMMANDS: dict[str, Entry] = {
     "demo": Entry("Make sample data, backtest it and show the result.", "demo_command"),
     "init-db": Entry("Create or upgrade the database and its calendars.", "database_commands"),
-    "system": Entry("Start a session from its config.", "system_commands"),
-    "data": Entry("Import, list, export and judge minute bars.", "data_commands"),
+    "system": Entry("Start a session from its config, and steer it.", "system_commands"),
+    "data": Entry("Import, list, judge, export and delete minute bars.", "data_commands"),
     "time": Entry("The clock and the market calendar.", "time_commands"),
     "strategy": Entry("The strategies that can be run, and their parameters.", "strategy_commands"),
     "run": Entry("Backtests that were run, and their results.", "run_commands"),
+    "admin": Entry("The log, while the platform runs.", "admin_commands"),
+    "shell": Entry("Type commands one after the other, beside a session.", "shell_command"),
+    "help": Entry("What there is, a namespace, or one command.", "help_command"),
 }

@@ -1,5 +1,6 @@
-"""Run a session from the terminal: live progress, then its result and where its files are."""
+"""Run, watch and step a session from the terminal, then show its result."""
 
+from datetime import date
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,9 @@ from rich.text import Text
 from app.cli.output import console, print_json
 from app.cli.run_tables import lines_of_files, render_progress, render_run
 from app.core.enums import SystemState
+from app.core.exceptions import ConfigurationError
 from app.managers.data_manager.bars import market_time
 from app.managers.system_manager import SystemManager, get_system_manager
-from app.threads.progress import RunProgress
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
 _FRAME_S = 0.1
@@ -24,44 +25,63 @@ def run_session(config: str | Path, *, as_json: bool) -> int:
     """
     system = get_system_manager()
     system.start(config)
-    interrupted = _watch(system, quiet=as_json)
-    _report(system, as_json=as_json)
+    interrupted = False
+    try:
+        follow(system, quiet=as_json)
+    except KeyboardInterrupt:
+        system.stop()
+        interrupted = True
+    report(system, as_json=as_json)
     if system.state is SystemState.FAILED:
         return FAILED
     return INTERRUPTED if interrupted else COMPLETED
 
 
-def _watch(system: SystemManager, *, quiet: bool) -> bool:
-    """Show progress until the run is over; whether the user interrupted it."""
-    try:
-        if quiet or not console.is_terminal:
-            system.wait()
-        else:
-            _follow(system)
-    except KeyboardInterrupt:
-        system.stop()
-        return True
-    return False
+def begin_session(system: SystemManager, config: str | Path, *, as_json: bool) -> None:
+    """Start `config` and come back at once, saying how to look at it."""
+    system.start(config)
+    status = system.status()
+    if as_json:
+        print_json(status)
+        return
+    sessions = status.progress.sessions_total if status.progress else 0
+    told = Text.assemble(
+        ("● ", "green"), (status.session_name or "", "bold"), f" runs: {sessions} sessions. "
+    )
+    told.append("data session", style="green").append(" shows it, ")
+    told.append("system wait", style="green").append(" its result, ")
+    told.append("system pause", style="green").append(" holds it.")
+    console.print(told)
 
 
-def _follow(system: SystemManager) -> None:
+def follow(system: SystemManager, *, quiet: bool) -> None:
+    """Show progress until the run is over."""
+    if quiet or not console.is_terminal:
+        system.wait()
+        return
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not system.wait(_FRAME_S):
-            status = system.status()
-            if status.progress is not None:
-                live.update(_progress_line(system, status.session_name or "", status.progress))
-                live.refresh()
+            live.update(progress_line(system))
+            live.refresh()
 
 
-def _progress_line(system: SystemManager, session_name: str, progress: RunProgress) -> Text:
+def progress_line(system: SystemManager) -> Text:
+    """The session in one line as wide as the terminal, and that it is paused if it is."""
+    status = system.status()
+    progress = status.progress
+    if progress is None:
+        return Text(status.session_name or "", style="bold")
     moment = ""
     if progress.now_ns:
         zone = ZoneInfo(system.get_time_manager().timezone)
         moment = f"{market_time(progress.now_ns, zone):%Y-%m-%d %H:%M}"
-    return render_progress(session_name, progress, moment=moment, width=console.width)
+    mark = Text("paused  ", style="yellow") if status.state.value == "PAUSED" else Text()
+    width = console.width - len(mark)
+    return mark + render_progress(status.session_name or "", progress, moment=moment, width=width)
 
 
-def _report(system: SystemManager, *, as_json: bool) -> None:
+def report(system: SystemManager, *, as_json: bool) -> None:
+    """The result of a run that is over, and where its files are."""
     record = system.record
     if as_json:
         print_json({"state": system.state, "reason": system.reason, "run": record})
@@ -72,3 +92,41 @@ def _report(system: SystemManager, *, as_json: bool) -> None:
             console.print(line, soft_wrap=True, highlight=False)
     if system.reason:
         console.print(Text(f"failed: {system.reason}", style="bold red"))
+
+
+# ── stepping ─────────────────────────────────────────────────────────────────
+
+
+def paused(system: SystemManager) -> SystemManager:
+    """`system`, whose session is paused.
+
+    Raises:
+        ConfigurationError: it is not.
+    """
+    if system.state.value != "PAUSED":
+        raise ConfigurationError("the session is not paused; pause it first with: system pause")
+    return system
+
+
+def steps(system: SystemManager, count: int) -> None:
+    """Let a paused session go on by `count` bars of time, or to its end."""
+    for _ in range(count):
+        if system.wait(0):
+            return
+        system.step()
+
+
+def advance(system: SystemManager) -> date | None:
+    """Step a paused session to the first bar of its next session; that date, None at the end."""
+    before = _session(system)
+    while not system.wait(0):
+        system.step()
+        now = _session(system)
+        if now is not None and now != before:
+            return now
+    return None
+
+
+def _session(system: SystemManager) -> date | None:
+    progress = system.status().progress
+    return progress.session if progress else None

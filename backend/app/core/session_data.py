@@ -109,6 +109,20 @@ class SessionData:
         columns = self._indicators.get((symbol, interval, spec))
         return columns.view()[output] if columns else np.empty(0)
 
+    def indicators(self, symbol: str, interval: Interval) -> list[IndicatorSpec]:
+        """The indicators that are kept of a series, in the order they came."""
+        keys = list(self._indicators)
+        return [spec for name, step, spec in keys if (name, step) == (symbol, interval)]
+
+    def latest_values(
+        self, symbol: str, interval: Interval, spec: IndicatorSpec
+    ) -> tuple[float, ...]:
+        """Each output's value at the last bar that has closed; NaN before there is one."""
+        columns = self._indicators.get((symbol, interval, spec))
+        outputs = columns.view() if columns else []
+        row = len(self.get_bars(symbol, interval)) - 1
+        return tuple(float(v[row]) if 0 <= row < len(v) else float("nan") for v in outputs)
+
     def clear(self) -> None:
         """Forget everything."""
         self._bars.clear()

@@ -1,4 +1,4 @@
-"""``data``: import, list, export and judge minute bars."""
+"""``data``: import, list, judge, export and delete minute bars; the running session's data."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     add_completion=False,
-    help="Import, list, export and judge minute bars.",
+    help="Import, list, judge, export and delete minute bars.",
 )
 
 Exchange = Annotated[
@@ -22,9 +22,15 @@ Exchange = Annotated[
 Json = Annotated[bool, JSON_OPTION]
 First = Annotated[str | None, typer.Option("--from", metavar="DATE", help="First date.")]
 Last = Annotated[str | None, typer.Option("--to", metavar="DATE", help="Last date.")]
+Symbol = Annotated[str, typer.Argument(help="A stored symbol.")]
 
 
-@app.command("import-csv", short_help="Store the minute bars of a file.")
+@app.command(
+    "import-csv",
+    short_help="Store the minute bars of a file.",
+    epilog="Example: data import-csv bars.csv.gz --symbol AAPL\n\n"
+    "Example: data import-csv export.csv --timezone America/Chicago --columns timestamp=Zeit",
+)
 def import_csv(
     path: Annotated[Path, typer.Argument(help="A .csv, .csv.gz or .parquet file.")],
     symbol: Annotated[
@@ -62,7 +68,7 @@ def import_csv(
         console.print(render_import(summary))
 
 
-@app.command("list")
+@app.command("list", epilog="Example: data list")
 def list_symbols(as_json: Json = False) -> None:
     """What is stored, per symbol."""
     from app.cli.data_tables import render_coverage
@@ -80,9 +86,12 @@ def list_symbols(as_json: Json = False) -> None:
         console.print("Nothing is stored yet; import a file with: data import-csv FILE")
 
 
-@app.command(short_help="Write bars to a file.")
+@app.command(
+    short_help="Write bars to a file.",
+    epilog="Example: data export AAPL aapl.csv --from 2024-01-02 --interval 5m",
+)
 def export(
-    symbol: str,
+    symbol: Symbol,
     path: Annotated[str, typer.Argument(help="A .csv or .parquet file, or - for standard output.")],
     interval: Annotated[
         str, typer.Option(help="1m: all stored minutes; 5m, 1h, 1d …: made from regular hours.")
@@ -107,9 +116,12 @@ def export(
         console.print(f"{len(bars):,} bars of {symbol} ({bars.interval}) written to {path}")
 
 
-@app.command(short_help="How complete the bars are, and what is odd about them.")
+@app.command(
+    short_help="How complete the bars are, and what is odd about them.",
+    epilog="Example: data quality AAPL --from 2024-01-02 --to 2024-01-31",
+)
 def quality(
-    symbol: str,
+    symbol: Symbol,
     first: First = None,
     last: Last = None,
     exchange: Exchange = "US_EQUITY",
@@ -129,6 +141,126 @@ def quality(
         return
     title = f"{symbol} ({', '.join(labels)})" if labels else symbol
     console.print(render_quality(title, scored.total_pct, list(scored), findings, manager.timezone))
+
+
+@app.command(
+    short_help="Run every check on stored bars and report what each found.",
+    epilog="Example: data validate AAPL\n\nExample: data validate AAPL MSFT --from 2024-01-02",
+)
+def validate(
+    symbols: Annotated[
+        list[str] | None, typer.Argument(metavar="[SYMBOL]", help="All stored ones if left out.")
+    ] = None,
+    first: First = None,
+    last: Last = None,
+    exchange: Exchange = "US_EQUITY",
+    as_json: Json = False,
+) -> None:
+    """Run every check on stored bars and report what each found, and where first.
+
+    Duplicates, order, impossible prices, highs below lows, spikes, stale prices, bars without
+    volume, minutes missing in each session, bars outside of sessions.
+
+    Exit status 1 if any bar cannot be true; what is merely odd does not count.
+    """
+    from app.cli.data_tables import render_validation
+    from app.cli.output import console, print_json
+
+    manager, dates = _data_manager(exchange), (_date(first), _date(last))
+    wanted = symbols or manager.storage.symbols()
+    reports = [manager.validate(symbol, *dates) for symbol in wanted]
+    if as_json:
+        print_json([_validation_facts(report) for report in reports])
+    for report in [] if as_json else reports:
+        console.print(render_validation(report, manager.timezone), highlight=False)
+    if not reports:
+        console.print("Nothing is stored yet; import a file with: data import-csv FILE")
+    if any(report.errors for report in reports):
+        raise typer.Exit(1)
+
+
+@app.command(
+    short_help="Delete stored bars, after asking.",
+    epilog="Example: data delete AAPL --from 2024-01-02 --to 2024-01-31\n\n"
+    "Example: data delete AAPL --yes",
+)
+def delete(
+    ctx: typer.Context,
+    symbol: Symbol,
+    first: First = None,
+    last: Last = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    exchange: Exchange = "US_EQUITY",
+) -> None:
+    """Delete the stored bars of a symbol, or those from a date to a date, both included.
+
+    Asks first, and says what would go. What was deleted can only be imported again.
+    """
+    from app.cli.output import console
+
+    manager, dates = _data_manager(exchange), (_date(first), _date(last))
+    _require_no_session(ctx, symbol)
+    going = manager.stored_bars(symbol, *dates)
+    if not len(going):
+        console.print(f"Nothing of {symbol} is stored there; nothing was deleted")
+        return
+    span = f"{going[0].timestamp:%Y-%m-%d} to {going[-1].timestamp:%Y-%m-%d}"
+    if not yes and not typer.confirm(f"Delete {len(going):,} bars of {symbol}, {span}?"):
+        console.print("Nothing was deleted")
+        raise typer.Exit(1)
+    console.print(f"{manager.delete_bars(symbol, *dates):,} bars of {symbol} deleted, {span}")
+
+
+@app.command(
+    short_help="The running session's bars, indicators and quality, live.",
+    epilog="Example: data session\n\nExample: data session --once",
+)
+def session(
+    ctx: typer.Context,
+    once: Annotated[bool, typer.Option("--once", help="Show it as it is now and end.")] = False,
+    as_json: Json = False,
+) -> None:
+    """What the session in this shell has: bars, derived intervals, indicators and quality.
+
+    The table follows the session until it is over or Ctrl-C; the session itself goes on. A
+    strategy sees no more than is shown: what has closed by the session's own time.
+    """
+    from app.cli.output import console, print_json
+    from app.cli.session_view import session_screen, session_series, watch
+    from app.cli.surroundings import system_with_session
+
+    system = system_with_session(ctx)
+    if as_json:
+        print_json(session_series(system))
+    elif once or not console.is_terminal:
+        console.print(session_screen(system))
+    else:
+        watch(system)
+
+
+def _require_no_session(ctx: typer.Context, symbol: str) -> None:
+    from app.cli.surroundings import shell_around
+
+    shell = shell_around(ctx)
+    system = shell.started if shell else None
+    if system is None or system.wait(0):
+        return
+    if any(name == symbol for name, _ in system.get_session_data().series()):
+        raise ConfigurationError(
+            f"the session that runs reads the bars of {symbol}; end it first with: system stop"
+        )
+
+
+def _validation_facts(report: Any) -> dict[str, Any]:
+    return {
+        "symbol": report.symbol,
+        "bars": report.bars,
+        "errors": report.errors,
+        "remarks": report.remarks,
+        "total_pct": report.quality.total_pct,
+        "checks": report.checks,
+        "sessions": list(report.quality),
+    }
 
 
 def _data_manager(exchange: str) -> Any:

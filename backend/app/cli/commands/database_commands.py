@@ -9,7 +9,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 JSON_OPTION = typer.Option("--json", help="Print JSON instead of a table.")
 
 
-@app.command()
+@app.command(epilog="Example: init-db")
 def init_db(as_json: Annotated[bool, JSON_OPTION] = False) -> None:
     """Create or upgrade the database and fill its market calendars. Safe to repeat."""
     from app.cli.calendar_tables import render_calendars

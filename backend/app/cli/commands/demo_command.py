@@ -7,7 +7,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 EXAMPLE = "session_configs/example_session.json"
 
 
-@app.command()
+@app.command(epilog="Example: demo")
 def demo() -> None:
     """Initialise the database, make sample bars, backtest the example session, show the result.
 

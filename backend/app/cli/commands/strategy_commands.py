@@ -15,7 +15,7 @@ app = typer.Typer(
 Json = Annotated[bool, JSON_OPTION]
 
 
-@app.command("list")
+@app.command("list", epilog="Example: strategy list")
 def list_strategies(as_json: Json = False) -> None:
     """The strategies that come with the platform."""
     from app.cli.output import console, print_json
@@ -29,9 +29,11 @@ def list_strategies(as_json: Json = False) -> None:
     console.print(render_strategies(strategies))
 
 
-@app.command()
+@app.command(epilog="Example: strategy show sma_cross")
 def show(
-    name: Annotated[str, typer.Argument(help="A shipped strategy, or package.module:Class.")],
+    strategy: Annotated[
+        str, typer.Argument(metavar="NAME", help="A shipped strategy, or package.module:Class.")
+    ],
     as_json: Json = False,
 ) -> None:
     """One strategy: what it does, when it loses, and its parameters."""
@@ -41,12 +43,12 @@ def show(
     from app.cli.run_tables import own_text, render_strategy
     from app.strategies.registry import load_strategy
 
-    strategy = load_strategy(name)
-    about = inspect.getdoc(inspect.getmodule(strategy)) or own_text(strategy)
+    found = load_strategy(strategy)
+    about = inspect.getdoc(inspect.getmodule(found)) or own_text(found)
     if as_json:
-        print_json(_described(name, strategy) | {"about": about})
+        print_json(_described(strategy, found) | {"about": about})
         return
-    console.print(render_strategy(name, strategy, about))
+    console.print(render_strategy(strategy, found, about))
 
 
 def _described(name: str, strategy: Any) -> dict[str, Any]:

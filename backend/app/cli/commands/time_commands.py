@@ -24,7 +24,7 @@ Json = Annotated[bool, JSON_OPTION]
 Day = Annotated[str | None, typer.Argument(metavar="[DATE]", help="YYYY-MM-DD; today if left out.")]
 
 
-@app.command()
+@app.command(epilog="Example: time now\n\nExample: time now --exchange CRYPTO")
 def now(exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     """The time at the market and the part of its day."""
     from app.cli.calendar_tables import render_facts
@@ -42,7 +42,7 @@ def now(exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     _show(facts, render_facts, as_json=as_json)
 
 
-@app.command(short_help="The hours of a date.")
+@app.command(short_help="The hours of a date.", epilog="Example: time session 2024-07-03")
 def session(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     """What the market does on a date: open, close, extended hours, holiday."""
     from app.cli.calendar_tables import render_session
@@ -52,7 +52,7 @@ def session(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = F
     _show(answer, render_session, as_json=as_json)
 
 
-@app.command("next")
+@app.command("next", epilog="Example: time next 2024-07-03")
 def next_date(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     """The first trading day after a date."""
     from app.cli.calendar_tables import render_session
@@ -63,7 +63,7 @@ def next_date(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json =
     _show(found, render_session, as_json=as_json)
 
 
-@app.command()
+@app.command(epilog="Example: time previous 2024-07-08")
 def previous(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = False) -> None:
     """The last trading day before a date."""
     from app.cli.calendar_tables import render_session
@@ -74,7 +74,9 @@ def previous(day: Day = None, exchange: Exchange = "US_EQUITY", as_json: Json = 
     _show(found, render_session, as_json=as_json)
 
 
-@app.command(short_help="Holidays and other special days of a year.")
+@app.command(
+    short_help="Holidays and other special days of a year.", epilog="Example: time holidays 2026"
+)
 def holidays(
     year: Annotated[int | None, typer.Argument(help="This year if left out.")] = None,
     exchange: Exchange = "US_EQUITY",
@@ -91,7 +93,10 @@ def holidays(
     _show(days, render_special_days, as_json=as_json)
 
 
-@app.command(short_help="Fill the calendars again.")
+@app.command(
+    short_help="Fill the calendars again.",
+    epilog="Example: time import-holidays --exchange US_EQUITY",
+)
 def import_holidays(
     exchange: Annotated[
         str | None, typer.Option("--exchange", help="Only this exchange group.", metavar="GROUP")
@@ -109,6 +114,30 @@ def import_holidays(
             db, exchange_group=exchange, on_progress=lambda step: status.update(f"{step} …")
         )
     _show(calendars, render_calendars, as_json=as_json)
+
+
+@app.command(
+    short_help="Let a paused session go on to its next trading day.",
+    epilog="Example: time advance",
+)
+def advance(ctx: typer.Context) -> None:
+    """Let the paused session go on to the first bar of its next session, and hold it again.
+
+    Time moves forward only, through every bar between: strategies see each of them. To go on
+    by bars: `system step`. Ctrl-C ends the way there, not the session.
+    """
+    from app.cli.output import console
+    from app.cli.session_runner import advance as advance_session
+    from app.cli.session_runner import paused, progress_line
+    from app.cli.surroundings import running_system
+
+    system = paused(running_system(ctx))
+    with console.status("on the way to the next session …"):
+        reached = advance_session(system)
+    if reached is None:
+        console.print("that was the last session; its result: system wait")
+        return
+    console.print(progress_line(system))
 
 
 def _show(value: Any, render: Callable[[Any], object], *, as_json: bool) -> None:

@@ -27,6 +27,7 @@ from app.services.market_data.quality_scoring import (
     session_quality,
 )
 from app.services.market_data.tick_storage import TickImportSummary, TickStorage
+from app.services.market_data.validation import ValidationReport, validate_bars
 
 Row = TypeVar("Row")
 _WEEK: Final = timedelta(days=7)
@@ -135,6 +136,27 @@ class DataManager:
     ) -> tuple[Finding, ...]:
         """What is odd about the stored minutes: spikes, stale prices, no volume, and so on."""
         return inspect_bars(self.stored_bars(symbol, start, end).columns)
+
+    def validate(
+        self, symbol: str, start: date | None = None, end: date | None = None
+    ) -> ValidationReport:
+        """Every check of the stored minutes, against themselves and the calendar.
+
+        Without `start` or `end`: from the session of the first stored bar, to that of the
+        last.
+        """
+        days = self._within(self._storage.coverage(symbol), start, end)
+        grid = self._grid(*self._range(*days), margin=timedelta())
+        stored = self.stored_bars(symbol, *days).columns
+        return validate_bars(symbol, stored, grid, until_ns=self._time.now_ns())
+
+    def delete_bars(self, symbol: str, start: date | None = None, end: date | None = None) -> int:
+        """Remove the stored minutes from `start` on and before `end`; how many there were.
+
+        Without `start` or `end`: from the first stored bar, to the last.
+        """
+        days = self._within(self._storage.coverage(symbol), start, end)
+        return self._storage.delete(symbol, *self._range(*days))
 
     # ── streams ──────────────────────────────────────────────────────────────
 

@@ -20,6 +20,7 @@ from app.services.market_data.sealed_files import (
     FileProblem,
     broken_seal,
     read_facts,
+    remove_file,
     replace_file,
     seal,
     set_aside,
@@ -129,6 +130,20 @@ class ParquetStorage:
         frame = pl.scan_parquet(contents).select(_COLUMNS).collect().rechunk()
         return _columns(frame).between(first_ns, last_ns)
 
+    def delete(self, symbol: str, first_ns: int = _EARLIEST_NS, last_ns: int = _LATEST_NS) -> int:
+        """Remove the bars that start in ``[first_ns, last_ns)``; how many there were.
+
+        Each month's file is replaced, or removed, whole: after a crash it is as before or as
+        wanted. Damaged files are set aside, as in reading.
+
+        Raises:
+            DataNotFoundError: if nothing is stored for `symbol`.
+        """
+        self.coverage(symbol)
+        with writing(self._symbol_folder(symbol)):
+            files = self._month_files(symbol, first_ns, last_ns)
+            return sum(self._delete_from(symbol, path, first_ns, last_ns) for path in files)
+
     def coverage(self, symbol: str) -> StoredCoverage:
         """First and last bar, rows and labels, from the files' footers alone.
 
@@ -218,15 +233,33 @@ class ParquetStorage:
             added -= len(stored) - len(kept)
             if len(kept):
                 labels |= frozenset(read_facts(path)["labels"])
-        merged = pl.concat([kept, rows]).sort("ts")
+        self._replace_month(symbol, path, pl.concat([kept, rows]).sort("ts"), labels)
+        return added
+
+    def _delete_from(self, symbol: str, path: Path, first_ns: int, last_ns: int) -> int:
+        """Take the bars of a range out of a month's file; how many there were."""
+        content = self._sound_content(symbol, path)
+        if content is None:
+            return 0
+        stored = pl.read_parquet(content).select(_COLUMNS)
+        kept = stored.filter((pl.col("ts") < first_ns) | (pl.col("ts") >= last_ns))
+        if not len(kept):
+            remove_file(path)
+        elif len(kept) < len(stored):
+            labels = frozenset(read_facts(path)["labels"])
+            self._replace_month(symbol, path, kept, labels)
+        return len(stored) - len(kept)
+
+    def _replace_month(
+        self, symbol: str, path: Path, frame: pl.DataFrame, labels: frozenset[str]
+    ) -> None:
         facts = {
-            "rows": len(merged),
-            "first_ns": merged["ts"][0],
-            "last_ns": merged["ts"][-1],
+            "rows": len(frame),
+            "first_ns": frame["ts"][0],
+            "last_ns": frame["ts"][-1],
             "labels": sorted(labels),
         }
-        replace_file(path, seal(merged, _identity(symbol, path), facts))
-        return added
+        replace_file(path, seal(frame, _identity(symbol, path), facts))
 
 
 def _identity(symbol: str, path: Path) -> str:

@@ -1,0 +1,193 @@
+"""A session while it runs, as the commands show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from math import isnan
+from zoneinfo import ZoneInfo
+
+from rich.box import SIMPLE
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from app.core.intervals import ONE_MINUTE, Interval
+from app.core.session_data import SessionData
+from app.core.types import SECOND_NS
+from app.managers.data_manager.bars import market_time
+from app.managers.execution_manager.api import AccountView, PositionView
+from app.managers.system_manager.api import SystemStatus
+
+WIDE = 110
+"""From this width on, prices of the last bar have columns of their own."""
+
+_STATES = {"RUNNING": "green", "PAUSED": "yellow", "FAILED": "bold red", "STOPPED": "dim"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesRow:
+    """One series of the session: what of it has closed, and what is computed from it.
+
+    `bars` counts today's; `history` those before. `last` is None before the first bar;
+    `quality_pct` is None while it is not known.
+    """
+
+    symbol: str
+    interval: Interval
+    bars: int
+    history: int
+    last: tuple[datetime, float, float, float, float, float] | None
+    quality_pct: float | None
+    indicators: tuple[tuple[str, tuple[float, ...]], ...]
+
+
+def session_rows(data: SessionData, *, session: date | None, zone: str) -> list[SeriesRow]:
+    """Every series that is kept, symbol by symbol, shortest interval first."""
+    clock = ZoneInfo(zone)
+    order = {symbol: number for number, (symbol, _) in enumerate(reversed(data.series()))}
+    kept = sorted(data.series(), key=lambda key: (-order[key[0]], _length(key[1])))
+    begin_ns = 0
+    if session is not None:
+        begin_ns = int(datetime.combine(session, time(), clock).timestamp()) * SECOND_NS
+    return [_row(data, symbol, interval, begin_ns, clock) for symbol, interval in kept]
+
+
+def _row(
+    data: SessionData, symbol: str, interval: Interval, begin_ns: int, clock: ZoneInfo
+) -> SeriesRow:
+    bars = data.get_bars(symbol, interval)
+    history = int(bars.start_ns.searchsorted(begin_ns))
+    last = None
+    if len(bars):
+        prices = (bars.open, bars.high, bars.low, bars.close, bars.volume)
+        o, h, l, c, v = (column[-1].item() for column in prices)  # noqa: E741  # as in a bar
+        last = (market_time(int(bars.end_ns[-1]), clock), o, h, l, c, v)
+    return SeriesRow(
+        symbol=symbol,
+        interval=interval,
+        bars=len(bars) - history,
+        history=history,
+        last=last,
+        quality_pct=data.get_quality(symbol, interval),
+        indicators=tuple(
+            (str(spec), data.latest_values(symbol, interval, spec))
+            for spec in data.indicators(symbol, interval)
+        ),
+    )
+
+
+def render_session_data(rows: Sequence[SeriesRow], *, width: int) -> RenderableType:
+    """Series one a line, those of a symbol together."""
+    table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Symbol", style="bold", no_wrap=True)
+    table.add_column("Bars", no_wrap=True)
+    for name in ("Today", "Before"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Until", no_wrap=True)
+    prices = ("Open", "High", "Low", "Close", "Volume") if width >= WIDE else ("Close",)
+    for name in (*prices, "Quality"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("Indicators", ratio=1)
+    symbol = ""
+    for row in rows:
+        name, symbol = ("" if row.symbol == symbol else row.symbol), row.symbol
+        table.add_row(name, *_cells(row, wide=width >= WIDE))
+    return table
+
+
+def _cells(row: SeriesRow, *, wide: bool) -> list[str | Text]:
+    interval = Text(str(row.interval))
+    if row.interval != ONE_MINUTE:
+        interval.append(" derived" if wide else "*", style="dim")
+    shown = ["–"] * (6 if wide else 2)
+    if row.last is not None:
+        moment, *prices = row.last
+        texts = [f"{price:,.2f}" for price in prices[:4]]
+        shown = [f"{moment:%m-%d %H:%M}", *(texts if wide else texts[3:])]
+        shown += [f"{prices[4]:,.0f}"] if wide else []
+    return [
+        interval,
+        f"{row.bars:,}",
+        f"{row.history:,}",
+        *shown,
+        _quality(row.quality_pct),
+        _indicators(row.indicators),
+    ]
+
+
+def _quality(percent: float | None) -> Text:
+    if percent is None or isnan(percent):
+        return Text("–", style="dim")
+    style = "green" if percent >= 99.0 else "yellow" if percent >= 90.0 else "red"
+    return Text(f"{percent:.1f} %", style=style)
+
+
+def _indicators(values: Sequence[tuple[str, tuple[float, ...]]]) -> Text:
+    text = Text()
+    for name, outputs in values:
+        if text:
+            text.append("\n")
+        numbers = "/".join("–" if isnan(value) else f"{value:,.4g}" for value in outputs)
+        text.append(f"{name} ", style="dim").append(numbers or "–")
+    return text
+
+
+def render_account(
+    account: AccountView | None, positions: Sequence[PositionView], *, width: int
+) -> Text:
+    """Money and holdings in a line."""
+    if account is None:
+        return Text()
+    text = Text.assemble(("equity ", "dim"), f"{account.equity:,.2f}", ("  cash ", "dim"))
+    text.append(f"{account.cash:,.2f}").append("  holds ", style="dim")
+    held = ", ".join(f"{each.symbol} {each.quantity:g}" for each in positions) or "nothing"
+    text.append(held)
+    text.truncate(width, overflow="ellipsis")
+    return text
+
+
+def render_status(status: SystemStatus, *, moment: str = "") -> RenderableType:
+    """What the system is doing, a fact a line."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column()
+    state = status.state.value
+    table.add_row("state", Text(state, style=_STATES[state]))
+    if status.session_name is None:
+        table.add_row("session", "none was started yet")
+        return table
+    table.add_row("session", Text(status.session_name, style="bold"))
+    if status.reason:
+        table.add_row("reason", Text(status.reason, style="red"))
+    if moment:
+        table.add_row("market time", moment)
+    table.add_row("speed", speed_text(status.speed))
+    progress = status.progress
+    if progress is not None:
+        table.add_row("sessions", f"{progress.sessions_done:,} of {progress.sessions_total:,}")
+        table.add_row("bars", f"{progress.bars:,}, {progress.bars_per_s:,.0f} a second")
+        table.add_row("profit", f"{progress.pnl:+,.2f}, equity {progress.equity:,.2f}")
+        held = ", ".join(f"{symbol} {units:g}" for symbol, units in progress.positions.items())
+        table.add_row("holds", held or "nothing")
+        table.add_row("orders", f"{progress.orders:,}")
+    for name, alive in status.threads.items():
+        table.add_row(name, Text("alive", style="green") if alive else Text("ended", style="dim"))
+    return table
+
+
+def speed_text(multiplier: float) -> str:
+    """A speed in words."""
+    if multiplier == 0:
+        return "0, as fast as it goes"
+    return f"{multiplier:g} market seconds a second"
+
+
+def _length(interval: Interval) -> tuple[int, int]:
+    return interval.days, interval.minutes
+
+
+def render_live(
+    line: RenderableType, account: RenderableType, table: RenderableType, note: str
+) -> Group:
+    """The whole screen of ``data session``."""
+    return Group(line, account, table, Text(note, style="dim"))

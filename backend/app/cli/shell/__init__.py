@@ -1,0 +1,1 @@
+"""The interactive shell: a prompt, completion and hints over the commands of the registry."""
