@@ -27,7 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.config.settings import get_settings
 from app.core.exceptions import ConfigurationError
 
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 """The migration the code is written for: the newest in `app.models.migrations`."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -1,11 +1,11 @@
-"""Tables of market time: regular hours, the days that differ from them, and corrections."""
+"""Tables of market time: regular hours, days that differ, corrections, market-wide halts."""
 
-from datetime import date, time
+from datetime import date, datetime, time
 
 from sqlalchemy import CheckConstraint, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.models.database import Base
+from app.models.database import Base, UtcDateTime
 
 ALL_OR_NO_HOURS = (
     "(regular_open IS NULL) = (regular_close IS NULL) "
@@ -72,6 +72,25 @@ class CalendarOverrideRow(_Day, Base):
         CheckConstraint(ALL_OR_NO_HOURS, name="all_or_no_hours"),
     )
 
+    source: Mapped[str] = mapped_column(String(512))
+    source_date: Mapped[date]
+    """When the source was published."""
+
+
+class MarketHaltRow(Base):
+    """A stretch in which no venue of an exchange group traded, and who says so and when."""
+
+    __tablename__ = "market_halts"
+    __table_args__ = (
+        UniqueConstraint("exchange_group", "start_at"),
+        CheckConstraint("start_at < end_at", name="times_in_order"),
+    )
+
+    exchange_group: Mapped[str] = mapped_column(String(32))
+    start_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    end_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    """When trading was allowed again, or the close of a session that did not resume."""
+    reason: Mapped[str] = mapped_column(String(256))
     source: Mapped[str] = mapped_column(String(512))
     source_date: Mapped[date]
     """When the source was published."""

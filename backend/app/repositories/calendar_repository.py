@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import delete, insert, select
@@ -11,8 +11,14 @@ from sqlalchemy.orm import Session
 from app.core.calendar_days import CalendarDay, CalendarOverride, DayHours, MarketHours
 from app.core.exceptions import ConfigurationError
 from app.core.market_calendar import MarketCalendar
+from app.core.market_halts import PublishedHalt
 from app.core.sessions import TradingSession
-from app.models.trading_calendar import CalendarDayRow, CalendarOverrideRow, MarketHoursRow
+from app.models.trading_calendar import (
+    CalendarDayRow,
+    CalendarOverrideRow,
+    MarketHaltRow,
+    MarketHoursRow,
+)
 
 _DAY_FIELDS = (
     "date",
@@ -136,6 +142,44 @@ class CalendarRepository:
             for row in rows
         )
 
+    def put_halts(self, halts: Iterable[PublishedHalt]) -> None:
+        """Store each halt unless one from another source begins then, which is kept."""
+        stored = {
+            (row.exchange_group, row.start_at): row
+            for row in self._db.scalars(select(MarketHaltRow))
+        }
+        for halt in halts:
+            values = _halt_values(halt)
+            row = stored.get((values["exchange_group"], values["start_at"]))
+            if row is None:
+                self._db.add(MarketHaltRow(**values))
+            elif row.source == halt.source:
+                for name, value in values.items():
+                    setattr(row, name, value)
+        self._db.flush()
+
+    def halts(
+        self, exchange_group: str, first: datetime, last: datetime
+    ) -> tuple[PublishedHalt, ...]:
+        """Halts of an exchange group that overlap ``[first, last)``, in time order."""
+        rows = self._db.scalars(
+            select(MarketHaltRow)
+            .where(MarketHaltRow.exchange_group == exchange_group)
+            .where(MarketHaltRow.start_at < last, MarketHaltRow.end_at > first)
+            .order_by(MarketHaltRow.start_at)
+        )
+        return tuple(
+            PublishedHalt(
+                exchange_group=row.exchange_group,
+                start=row.start_at,
+                end=row.end_at,
+                reason=row.reason,
+                source=row.source,
+                source_date=row.source_date,
+            )
+            for row in rows
+        )
+
     def _some_markets(self) -> tuple[MarketHours, ...]:
         markets = self.markets()
         if not markets:
@@ -205,4 +249,15 @@ def _override_values(override: CalendarOverride) -> dict[str, Any]:
         **_day_values(override.day),
         "source": override.source,
         "source_date": override.source_date,
+    }
+
+
+def _halt_values(halt: PublishedHalt) -> dict[str, Any]:
+    return {
+        "exchange_group": halt.exchange_group,
+        "start_at": halt.start.astimezone(UTC),
+        "end_at": halt.end.astimezone(UTC),
+        "reason": halt.reason,
+        "source": halt.source,
+        "source_date": halt.source_date,
     }

@@ -12,6 +12,7 @@ from app.core.calendar_days import CalendarDay, ImportedCalendar, MarketHours
 from app.core.enums import MarketSession, OperationMode
 from app.core.exceptions import ConfigurationError
 from app.core.market_calendar import MarketCalendar
+from app.core.market_halts import MarketHalt
 from app.core.sessions import SessionGrid, TradingSession
 from app.managers.time_manager.backtest_clock import BacktestClock
 from app.managers.time_manager.calendar_import import import_calendars
@@ -203,6 +204,17 @@ class TimeManager:
     def get_special_days(self, db: Session, first: date, last: date) -> tuple[CalendarDay, ...]:
         """Holidays, early closes and special sessions from `first` to `last`, both included."""
         return self._of(db).exceptions(first, last)
+
+    def get_halts(self, db: Session, first: date, last: date) -> tuple[MarketHalt, ...]:
+        """Market-wide halts from `first` to `last`, both included, in time order.
+
+        A halt is ``(start_ns, end_ns, reason)``, read from the database at each call.
+        """
+        zone = self._of(db).zone
+        begin = datetime.combine(self._date(db, first), time(), zone)
+        end = datetime.combine(self._date(db, last) + timedelta(days=1), time(), zone)
+        found = CalendarRepository(db).halts(self._market[0], begin, end)
+        return tuple(halt.known() for halt in found)
 
     def get_market_hours(self, db: Session) -> MarketHours:
         """The market's zone, its regular week and hours, and the dates the calendar covers."""

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.core.calendar_days import CalendarDay, ImportedCalendar, MarketHours
+from app.core.market_halts import PUBLISHED_HALTS
 from app.managers.time_manager.exchanges import EXCHANGES, OVERRIDES, Exchange
 from app.repositories.calendar_repository import CalendarRepository
 
@@ -32,12 +33,14 @@ def import_calendars(
     """Store the calendars from 1990 to the end of the year two after `today`'s.
 
     Repeating it changes nothing. With `only_outdated`, calendars that this version of the
-    library has already filled that far are left alone. The caller commits. `on_progress` is
-    told each exchange group before it is read.
+    library has already filled that far are left alone. Overrides and market-wide halts are
+    stored beside them. The caller commits. `on_progress` is told each exchange group before it
+    is read.
     """
     repository = CalendarRepository(db)
     groups = {exchange.exchange_group for exchange in exchanges}
     repository.put_overrides([each for each in OVERRIDES if each.exchange_group in groups])
+    repository.put_halts(halt for halt in PUBLISHED_HALTS if halt.exchange_group in groups)
     stored = repository.markets() if only_outdated else ()
     source = f"pandas_market_calendars {version('pandas-market-calendars')}"
     last = date(today.year + YEARS_AHEAD, 12, 31)

@@ -7,7 +7,7 @@ import numpy as np
 from app.core.data_structures import BarColumns
 from app.core.sessions import SessionGrid
 from app.core.types import MINUTE_NS, Int64s
-from app.services.market_data.bar_aggregation import regular_minutes
+from app.services.market_data.bar_aggregation import regular_minutes, session_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,28 @@ class GapColumns:
         return len(self.session)
 
 
+NO_MINUTES: Int64s = np.empty(0, np.int64)
+
+
 def find_gaps(
-    minutes: BarColumns, sessions: SessionGrid, *, until_ns: int | None = None
+    minutes: BarColumns,
+    sessions: SessionGrid,
+    *,
+    until_ns: int | None = None,
+    halted: Int64s = NO_MINUTES,
 ) -> GapColumns:
     """The stretches of each session without a minute bar, sorted.
 
     `minutes` is sorted; bars outside the sessions and repeated minutes are left out of
     account. With `until_ns` only what lies before it is expected (a session under way).
+    `halted` are the starts of minutes of market-wide halts, sorted: no gap is made of them.
     """
     opens, closes = sessions.open_ns, sessions.close_ns
     if until_ns is not None:
         closes = np.clip(closes, opens, np.maximum(opens, until_ns))
     starts = regular_minutes(minutes, sessions).start_ns
+    if len(halted):
+        starts = np.union1d(starts, halted[session_rows(halted, sessions) >= 0])
     lows, highs = starts.searchsorted(opens), starts.searchsorted(closes)
     covered_to = np.insert(starts + MINUTE_NS, lows, opens)
     next_start = np.insert(starts, highs, closes)

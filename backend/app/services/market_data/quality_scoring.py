@@ -11,8 +11,8 @@ from app.core.data_structures import BarColumns
 from app.core.sessions import SessionGrid
 from app.core.types import MINUTE_NS, Bools, Floats, Int64s
 from app.services.market_data import anomalies
-from app.services.market_data.bar_aggregation import regular_minutes
-from app.services.market_data.gap_detection import Gap, GapColumns, find_gaps
+from app.services.market_data.bar_aggregation import regular_minutes, session_rows
+from app.services.market_data.gap_detection import NO_MINUTES, Gap, GapColumns, find_gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,35 +62,48 @@ class QualityColumns:
 
 
 def session_quality(
-    minutes: BarColumns, sessions: SessionGrid, *, until_ns: int | None = None
+    minutes: BarColumns,
+    sessions: SessionGrid,
+    *,
+    until_ns: int | None = None,
+    halted: Int64s = NO_MINUTES,
 ) -> QualityColumns:
     """Expected and present minutes of each session, and its gaps.
 
     `minutes` is sorted and may hold bars outside the sessions: they do not count. With
-    `until_ns` only minutes that have ended by then are expected.
+    `until_ns` only minutes that have ended by then are expected. `halted` are the starts of
+    minutes of market-wide halts, sorted: they are not expected, and their bars do not count.
     """
     if until_ns is not None:
         until_ns -= until_ns % MINUTE_NS
-    gaps = find_gaps(minutes, sessions, until_ns=until_ns)
+    gaps = find_gaps(minutes, sessions, until_ns=until_ns, halted=halted)
     closes = sessions.close_ns
     if until_ns is not None:
         closes = np.clip(closes, sessions.open_ns, np.maximum(sessions.open_ns, until_ns))
     expected = -(-(closes - sessions.open_ns) // MINUTE_NS)
+    if len(halted):
+        expected -= halted.searchsorted(closes) - halted.searchsorted(sessions.open_ns)
     missing = np.bincount(gaps.session, weights=gaps.minutes, minlength=len(sessions))
     return QualityColumns(sessions.dates, expected, expected - missing.astype(np.int64), gaps)
 
 
-def derived_quality(bars: BarColumns, minutes: BarColumns, sessions: SessionGrid) -> Floats:
+def derived_quality(
+    bars: BarColumns, minutes: BarColumns, sessions: SessionGrid, *, halted: Int64s = NO_MINUTES
+) -> Floats:
     """Percent of each derived bar's regular minutes that are present in `minutes`.
 
-    `bars` are those that `minutes` make; a week counts the minutes of its sessions.
+    `bars` are those that `minutes` make; a week counts the minutes of its sessions. Minutes
+    in `halted` (starts, sorted) are left out of account; NaN where nothing else is left.
     """
     starts = regular_minutes(minutes, sessions).start_ns
     distinct = starts[np.diff(starts, prepend=-1) > 0]
+    distinct = np.setdiff1d(distinct, halted, assume_unique=True)
     present = distinct.searchsorted(bars.end_ns) - distinct.searchsorted(bars.start_ns)
     expected = _minutes_before(bars.end_ns, sessions) - _minutes_before(bars.start_ns, sessions)
-    percentages: Floats = 100.0 * present / np.maximum(expected, 1)
-    return percentages
+    if len(halted):
+        inside = halted[session_rows(halted, sessions) >= 0]
+        expected -= inside.searchsorted(bars.end_ns) - inside.searchsorted(bars.start_ns)
+    return np.where(expected > 0, 100.0 * present / np.maximum(expected, 1), np.nan)
 
 
 def _minutes_before(times_ns: Int64s, sessions: SessionGrid) -> Int64s:

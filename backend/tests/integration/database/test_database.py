@@ -29,7 +29,13 @@ from app.models.database import (
 from app.models.trading_calendar import CalendarOverrideRow, MarketHoursRow
 from tests.calendar_fixtures import CalendarDatabase
 
-TABLES = {"market_hours", "calendar_days", "calendar_overrides", "backtest_runs"}
+TABLES = {
+    "market_hours",
+    "calendar_days",
+    "calendar_overrides",
+    "market_halts",
+    "backtest_runs",
+}
 MODULES = (backtest_run, trading_calendar)
 
 
