@@ -13,9 +13,9 @@ class Entries:
     """
 
     def __init__(self, symbols: int) -> None:
-        self._blocked: str | None = None
         self.restricted = False
         self.refusals = [0] * symbols
+        self._blocked: str | None = None
         self._restrictions = [RestrictionColumns.none()] * symbols
         self._carried = [False] * symbols
 
@@ -35,10 +35,13 @@ class Entries:
             if len(old):
                 self._carried[symbol] = bool(old.blocked[-1])
         self._restrictions = list(restrictions)
-        self.restricted = bool(self._blocked or any(map(len, restrictions)) or any(self._carried))
+        any_column = any(map(len, restrictions)) or any(self._carried)
+        self.restricted = any_column or self._blocked is not None
 
     def refusal(self, symbol: int, time_ns: int) -> str:
         """Why the symbol may not be entered at that time; empty if it may."""
+        if not self.restricted:
+            return ""
         if self._blocked is not None:
             return self._blocked
         columns = self._restrictions[symbol]

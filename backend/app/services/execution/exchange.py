@@ -1,57 +1,84 @@
 """The simulated exchange: takes orders, holds them, and fills them against minute bars.
 
 Within one instant all fills of all symbols come first, in the run's order of symbols and for
-each symbol in the order the orders came; then the strategies that own them are told.
+each symbol in the order of `matching`; then the strategies that own them are told.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from app.core.costs import Slippage
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderStatus, OrderType, TimeInForce
-from app.core.orders import FINAL, Order, OrderEvents, require_transition
-from app.core.strategy.views import BarCursor, Clock
+from app.core.fill_rules import FillRules
+from app.core.orders import FINAL, Instructions, Order, OrderEvents
+from app.core.quality_gate import RestrictionColumns
+from app.core.strategy.views import Clock
+from app.services.execution.book import Book
+from app.services.execution.entries import Entries
+from app.services.execution.floor import Floor
 from app.services.execution.ledger import Ledger
-from app.services.execution.pricing import limit_price, stop_price
+from app.services.execution.matching import begin_trail
+from app.services.execution.tape import NEVER_NS, Tape
 
-_MARKET, _LIMIT = OrderType.MARKET, OrderType.LIMIT
-_PENDING, _NEW, _FILLED = OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.FILLED
-_REJECTED, _EXPIRED, _CANCELED = OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.CANCELED
-_NEVER = 2**63 - 1
+_MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+_PENDING, _HELD, _NEW = OrderStatus.PENDING_NEW, OrderStatus.HELD, OrderStatus.NEW
+_REJECTED, _EXPIRED, _REPLACED = OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.REPLACED
+_DAY, _GTC, _GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
+_OPG, _CLS = TimeInForce.OPG, TimeInForce.CLS
+_NOTHING_LEFT = "there was nothing left to replace"
 
 OrderListener = Callable[[Order], None]
 
 
 class SimulatedExchange:
-    """Working orders of all strategies and symbols, matched only while there are any.
+    """Orders of all strategies and symbols, matched only while there are any.
 
-    `working` maps a symbol's position to its orders, oldest first, and is empty when nothing
-    works: a loop asks just that. The bars of the batch at hand are given by `load`; rows are
-    counted within it.
+    `working` is empty when nothing works: a loop asks just that.
     """
 
     def __init__(
-        self, *, symbols: Sequence[str], ledger: Ledger, clock: Clock, slippage: Slippage
+        self,
+        *,
+        symbols: Sequence[str],
+        ledger: Ledger,
+        clock: Clock,
+        slippage: Slippage,
+        rules: FillRules,
     ) -> None:
         self.ledger = ledger
-        ledger.last_price = self.last_close
-        self.working: dict[int, list[Order]] = {}
-        self.orders: list[Order] = []
-        self._listeners: dict[tuple[int, int], OrderListener] = {}
         self.on_listener_error: Callable[[int, Exception], None] = _raise
-        self.minute_cursors: dict[int, BarCursor] = {}
-        self._clock = clock
-        self._slippage = slippage
-        self._bars = [BarColumns.empty()] * len(symbols)
-        self._first_rows = [0] * len(symbols)
-        self._suspects: list[frozenset[int]] = [frozenset()] * len(symbols)
-        self._next_rows = [0] * len(symbols)
-        self._last_closes = [0.0] * len(symbols)
-        self._matched_until_ns = -1
-        self._reserved: dict[int, float] = {}
-        self._reserved_total = 0.0
-        self._events: list[Any] = []
+        self._book = book = Book(len(symbols), ledger, clock)
+        self._floor = Floor(book, slippage=slippage, rules=rules)
+        self.working = book.working
+        self._rules = rules
+        self._late = bool(rules.latency_ns or rules.latency_bars)
+        self._listeners: dict[tuple[int, int], OrderListener] = {}
+        ledger.last_price = book.tape.last_close
+
+    # ── what others read ─────────────────────────────────────────────────────
+
+    @property
+    def orders(self) -> list[Order]:
+        """Every order of the run, in the order they came."""
+        return self._book.log.orders
+
+    @property
+    def tape(self) -> Tape:
+        """The bars it trades on."""
+        return self._book.tape
+
+    @property
+    def entries(self) -> Entries:
+        """Which symbols may be entered."""
+        return self._book.entries
+
+    def events(self) -> OrderEvents:
+        """Every transition of every order so far."""
+        return self._book.log.events()
+
+    def last_close(self, symbol: int) -> float:
+        """Close of the latest bar that has ended by now; 0.0 before the first."""
+        return self._book.tape.last_close(symbol)
 
     @property
     def is_heard(self) -> bool:
@@ -62,43 +89,7 @@ class SimulatedExchange:
         """Tell `listener` of a strategy's orders in a symbol that were filled or ended."""
         self._listeners[strategy, symbol] = listener
 
-    # ── the bars at hand ─────────────────────────────────────────────────────
-
-    def load(
-        self,
-        bars: Sequence[BarColumns],
-        first_rows: Sequence[int],
-        suspects: Sequence[frozenset[int]],
-    ) -> None:
-        """Take the next batch of minute bars, one entry a symbol.
-
-        `first_rows` are their rows in the run's series, `suspects` the rows within the batch in
-        which nothing may trade.
-        """
-        for symbol, old in enumerate(self._bars):
-            if len(old):
-                self._last_closes[symbol] = old.close.item(-1)
-        self._bars = list(bars)
-        self._first_rows = list(first_rows)
-        self._suspects = list(suspects)
-        self._next_rows = [0] * len(self._bars)
-
-    def last_close(self, symbol: int) -> float:
-        """Close of the latest bar that has ended by now; 0.0 before the first."""
-        row = self._closed_rows(symbol)
-        return self._bars[symbol].close.item(row - 1) if row else self._last_closes[symbol]
-
-    def _closed_rows(self, symbol: int) -> int:
-        """How many bars of the batch have ended by now: also the row of the next one."""
-        bars, now_ns = self._bars[symbol], self._clock.now_ns
-        cursor = self.minute_cursors.get(symbol)
-        if cursor is not None:
-            row = cursor.row - self._first_rows[symbol]
-            if 0 <= row < len(bars.end_ns) and bars.end_ns.item(row) == now_ns:
-                return row + 1
-        return int(bars.end_ns.searchsorted(now_ns, side="right"))
-
-    # ── orders come and go ───────────────────────────────────────────────────
+    # ── orders come ──────────────────────────────────────────────────────────
 
     def submit(
         self,
@@ -110,12 +101,13 @@ class SimulatedExchange:
         limit: float,
         stop: float,
         tag: str,
+        instructions: Instructions,
     ) -> Order:
-        """Accept an order, or refuse it for want of buying power; it trades from the next bar."""
-        now_ns = self._clock.now_ns
-        orders, working = self.orders, self.working
+        """Accept an order, or refuse it with a reason; it trades from the next bar on."""
+        book = self._book
+        now_ns, log = book.clock.now_ns, book.log
         order = Order(
-            len(orders) + 1,
+            len(log.orders) + 1,
             strategy,
             symbol,
             quantity,
@@ -125,177 +117,223 @@ class SimulatedExchange:
             stop,
             now_ns,
             tag,
+            instructions,
         )
-        orders.append(order)
-        self._events += (order.id, now_ns, _PENDING, "")
-        added = self._added_units(strategy, symbol, quantity)
-        if added and not self._reserve(order, added):
-            self._end(order, _REJECTED, "not enough buying power")
+        log.orders.append(order)
+        log.record(order, now_ns, _PENDING)
+        refusal = _contradiction(order) or book.claim(order)
+        if refusal:
+            book.end(order, _REJECTED, refusal)
             self._tell(order)
             return order
-        order.status = _NEW
-        self._events += (order.id, now_ns, _NEW, "")
-        if symbol in working:
-            working[symbol].append(order)
-        else:
-            working[symbol] = [order]
-            self._next_rows[symbol] = self._closed_rows(symbol)
+        if type_ is OrderType.TRAILING_STOP:
+            begin_trail(order, book.tape.last_close(symbol), book.best)
+        log.record(order, now_ns, _NEW)
+        if self._late:
+            arrival_ns = now_ns + self._rules.latency_ns
+            book.arrivals[order.id] = (arrival_ns, self._rules.latency_bars)
+        book.work(order)
+        if instructions.take_profit or instructions.stop_loss:
+            self._make_exits(order)
         return order
 
+    def _make_exits(self, entry: Order) -> None:
+        """The exits of an entry, held until it fills: target first, then stop."""
+        book, terms = self._book, entry.instructions
+        exits = []
+        if terms.take_profit:
+            exits.append(self._exit(entry, _LIMIT, terms.take_profit, 0.0, "take profit"))
+        if terms.stop_loss:
+            exits.append(self._exit(entry, _STOP, 0.0, terms.stop_loss, "stop loss"))
+        book.groups.add_exits(entry, exits)
+
+    def _exit(self, entry: Order, type_: OrderType, limit: float, stop: float, tag: str) -> Order:
+        log = self._book.log
+        leg = Order(
+            len(log.orders) + 1,
+            entry.strategy,
+            entry.symbol,
+            -entry.quantity,
+            type_,
+            _DAY if entry.time_in_force is _DAY else _GTC,
+            limit,
+            stop,
+            entry.submitted_ns,
+            tag,
+            Instructions(reduce_only=True),
+            parent=entry.id,
+        )
+        log.orders.append(leg)
+        log.record(leg, entry.submitted_ns, _PENDING)
+        log.record(leg, entry.submitted_ns, _HELD, f"until order {entry.id} fills")
+        return leg
+
+    # ── orders change and go ─────────────────────────────────────────────────
+
     def cancel(self, order: Order, cause: str = "cancelled by the strategy") -> None:
-        """End a working order; one in a final state is left as it is."""
+        """End a working order; one in a final state is left as it is.
+
+        With latency the order can still trade until the cancellation arrives.
+        """
         if order.status in FINAL:
             return
-        self._end(order, _CANCELED, cause)
-        self._remove(order)
+        if self._late and order.status is not _HELD:
+            self._do_later(order.symbol, lambda: self._book.cancel_now(order, cause))
+        else:
+            self._book.cancel_now(order, cause)
+
+    def replace(self, order: Order, quantity: float, limit: float, stop: float) -> Order:
+        """Put an order with other terms in the place of a working one; zero keeps a term.
+
+        With latency the old order can still trade until the replacement arrives.
+        """
+        if order.status in FINAL:
+            return order
+        log, now_ns = self._book.log, self._book.clock.now_ns
+        new = Order(
+            len(log.orders) + 1,
+            order.strategy,
+            order.symbol,
+            (quantity if order.quantity > 0.0 else -quantity) or order.quantity,
+            order.type,
+            order.time_in_force,
+            limit or order.limit_price,
+            stop or order.stop_price,
+            now_ns,
+            order.tag,
+            order.instructions,
+            replaces=order.id,
+        )
+        log.orders.append(new)
+        log.record(new, now_ns, _PENDING)
+        if self._late:
+            self._do_later(order.symbol, lambda: self._swap(order, new))
+        else:
+            self._swap(order, new)
+        return new
+
+    def _swap(self, old: Order, new: Order) -> None:
+        """Put `new` where `old` is, if that has not ended and the new quantity leaves something."""
+        book = self._book
+        if old.status in FINAL or abs(new.quantity) <= abs(old.filled_quantity):
+            book.end(new, _REJECTED, _NOTHING_LEFT)
+            return
+        was_held, best = old.status is _HELD, book.best.get(old.id)
+        was_triggered = old.id in book.triggered
+        new.filled_quantity, new.fill_price = old.filled_quantity, old.fill_price
+        new.filled_ns = old.filled_ns
+        book.groups.put_in_place(old, new)
+        book.end(old, _REPLACED, f"replaced by order {new.id}")
+        cause = f"in the place of order {old.id}"
+        if was_held:
+            book.log.move(new, book.clock.now_ns, _HELD, cause)
+            return
+        if refusal := book.claim(new):
+            book.end(new, _REJECTED, refusal)
+            return
+        if best is not None:
+            begin_trail(new, best, book.best)
+        if was_triggered:
+            book.triggered.add(new.id)
+        book.log.move(new, book.clock.now_ns, _NEW, cause)
+        book.work(new)
+
+    def link(self, orders: Sequence[Order]) -> None:
+        """Let the first of these working orders that trades cancel the others."""
+        alive = [order for order in orders if order.status not in FINAL]
+        if len(alive) == len(orders):
+            if len(alive) > 1:
+                self._book.groups.link(alive)
+            return
+        for order in alive:
+            self.cancel(order, "an order linked to it had ended before")
 
     def expire(self, close_ns: int) -> None:
-        """End day orders that could have traded in the session that closed at `close_ns`."""
+        """End the orders whose time is over when the session closes at `close_ns`."""
         if not self.working:
             return
-        ended = [
+        open_ns = self._book.tape.session_open_ns
+        over = [
             order
             for orders in self.working.values()
             for order in orders
-            if order.time_in_force is TimeInForce.DAY and order.submitted_ns < close_ns
+            if _is_over(order, open_ns, close_ns)
         ]
-        for order in ended:
-            self._end(order, _EXPIRED, "the session closed")
-            self._remove(order)
-        for order in ended:
-            self._tell(order)
+        for order in over:
+            self._book.end_and_tell(order, _EXPIRED, "the session closed")
+        self._tell_changed()
 
     def cancel_all(self, cause: str) -> None:
-        """End every working order."""
-        for order in [order for orders in self.working.values() for order in orders]:
-            self.cancel(order, cause)
+        """End every order that is in no final state, held exits included."""
+        for order in self._book.alive():
+            self._book.cancel_now(order, cause)
 
     def retire(self, strategy: int, cause: str) -> None:
-        """End the working orders of one strategy, and tell it nothing any more."""
+        """End the orders of one strategy, and tell it nothing any more."""
         self._listeners = {k: v for k, v in self._listeners.items() if k[0] != strategy}
-        for order in [each for orders in self.working.values() for each in orders]:
+        for order in self._book.alive():
             if order.strategy == strategy:
-                self.cancel(order, cause)
+                self._book.cancel_now(order, cause)
 
-    def events(self) -> OrderEvents:
-        """Every transition of every order so far."""
-        return OrderEvents(self._events)
+    def split(self, symbol: int, ratio: float, time_ns: int) -> None:
+        """Express a symbol's orders in new units: one old unit is `ratio` new ones."""
+        book = self._book
+        book.tape.scale(symbol, ratio)
+        for order in book.alive():
+            if order.symbol == symbol:
+                order.quantity *= ratio
+                order.filled_quantity *= ratio
+                order.limit_price /= ratio
+                order.stop_price /= ratio
+                order.fill_price /= ratio
+                if order.id in book.best:
+                    book.best[order.id] /= ratio
+                book.log.note(order, time_ns, f"split: {ratio:g} units for each")
+        book.look_again(symbol)
+
+    def _do_later(self, symbol: int, action: Callable[[], None]) -> None:
+        book = self._book
+        at_ns = book.clock.now_ns + self._rules.latency_ns
+        book.later.setdefault(symbol, []).append((at_ns, action))
+        book.look_again(symbol)
 
     # ── matching ─────────────────────────────────────────────────────────────
 
+    def begin_session(self, open_ns: int, close_ns: int) -> None:
+        """The bars that follow belong to a session with these bounds."""
+        tape = self._book.tape
+        tape.session_open_ns, tape.session_close_ns = open_ns, close_ns
+
+    def load(
+        self,
+        bars: Sequence[BarColumns],
+        first_rows: Sequence[int],
+        suspects: Sequence[frozenset[int]],
+        restrictions: Sequence[RestrictionColumns],
+    ) -> None:
+        """Take the next batch, one entry a symbol, as `Tape.load` and `Entries.load` say."""
+        book = self._book
+        book.tape.load(bars, first_rows, suspects)
+        book.entries.load(restrictions)
+        book.rows.clear()
+        book.due_ns = -1 if book.working else NEVER_NS
+
     def match_until(self, until_ns: int) -> None:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
-        if until_ns == self._matched_until_ns:
-            return
-        self._matched_until_ns = until_ns
-        clock, working = self._clock, self.working
-        while working:
-            if len(working) == 1:
-                (symbol,) = working
-                end_ns = self._next_end(symbol)
-                due: Iterable[int] = working
-            else:
-                ends = {symbol: self._next_end(symbol) for symbol in working}
-                end_ns = min(ends.values())
-                due = sorted(symbol for symbol in ends if ends[symbol] == end_ns)
-            if end_ns > until_ns:
-                break
-            clock.now_ns = end_ns
-            ended = [order for symbol in [*due] for order in self._match_bar(symbol, end_ns)]
-            if self._listeners:
-                for order in ended:
-                    self._tell(order)
-        clock.now_ns = until_ns
+        book = self._book
+        while book.due_ns <= until_ns and self._floor.match_instant(until_ns):
+            self._tell_changed()
+        book.clock.now_ns = until_ns
 
-    def _next_end(self, symbol: int) -> int:
-        ends, row = self._bars[symbol].end_ns, self._next_rows[symbol]
-        return ends.item(row) if row < len(ends) else _NEVER
-
-    def _match_bar(self, symbol: int, end_ns: int) -> list[Order]:
-        """Match a symbol's orders against its next bar; those that were filled or refused."""
-        bars, row = self._bars[symbol], self._next_rows[symbol]
-        self._next_rows[symbol] = row + 1
-        if bars.volume.item(row) == 0.0 or row in self._suspects[symbol]:
-            return []
-        start_ns, open_ = bars.start_ns.item(row), bars.open.item(row)
-        orders = self.working[symbol]
-        ended = []
-        for order in orders:
-            if order.submitted_ns > start_ns:
-                continue
-            price = open_ if order.type is _MARKET else self._priced(order, bars, row, open_)
-            if price:
-                time_ns = start_ns if price == open_ else end_ns
-                self._fill(order, price, time_ns, end_ns)
-                ended.append(order)
-        if len(ended) == len(orders):
-            del self.working[symbol]
-        elif ended:
-            self.working[symbol] = [order for order in orders if order.status is _NEW]
-        return ended
-
-    def _priced(self, order: Order, bars: BarColumns, row: int, open_: float) -> float:
-        """Price of a limit or stop order in a bar, before slippage; 0.0: no trade."""
-        high, low, buy = bars.high.item(row), bars.low.item(row), order.quantity > 0.0
-        if order.type is _LIMIT:
-            return limit_price(order.limit_price, open_, high, low, buy=buy)
-        return stop_price(order.stop_price, open_, high, low, buy=buy)
-
-    def _fill(self, order: Order, price: float, time_ns: int, bar_end_ns: int) -> None:
-        quantity = order.quantity
-        slippage = 0.0 if order.type is _LIMIT else self._slippage.adverse(price)
-        if slippage:
-            price += slippage if quantity > 0.0 else -slippage
-        if self._reserved:
-            self._release(order)
-        added = self._added_units(order.strategy, order.symbol, quantity)
-        if added and not self.ledger.can_add(added * price, self._reserved_total):
-            self._end(order, _REJECTED, "not enough buying power at the price of the fill")
-            return
-        order.status = _FILLED
-        order.filled_ns = time_ns
-        order.fill_price = price
-        self._events += (order.id, time_ns, _FILLED, "")
-        self.ledger.apply(order, price, slippage, time_ns, bar_end_ns)
-
-    # ── buying power ─────────────────────────────────────────────────────────
-
-    def _added_units(self, strategy: int, symbol: int, quantity: float) -> float:
-        """Units by which `quantity` would enlarge the strategy's position: 0.0 when it reduces."""
-        held = self.ledger.positions[strategy][symbol].quantity
-        if not held:
-            return abs(quantity)
-        after = abs(held + quantity) - abs(held)
-        return max(0.0, after)
-
-    def _reserve(self, order: Order, units: float) -> bool:
-        price = order.limit_price or order.stop_price or self.last_close(order.symbol)
-        value = units * price
-        if not self.ledger.can_add(value, self._reserved_total):
-            return False
-        self._reserved[order.id] = value
-        self._reserved_total += value
-        return True
-
-    def _release(self, order: Order) -> None:
-        value = self._reserved.pop(order.id, 0.0)
-        self._reserved_total = self._reserved_total - value if self._reserved else 0.0
-
-    # ── ends ─────────────────────────────────────────────────────────────────
-
-    def _end(self, order: Order, status: OrderStatus, cause: str) -> None:
-        require_transition(order.status, status)
-        order.status = status
-        order.reason = cause
-        self._release(order)
-        self._events += (order.id, self._clock.now_ns, status, cause)
-
-    def _remove(self, order: Order) -> None:
-        orders = self.working.get(order.symbol, [])
-        if order in orders:
-            orders.remove(order)
-            if not orders:
-                del self.working[order.symbol]
+    def _tell_changed(self) -> None:
+        changed = self._book.changed
+        if changed and self._listeners:
+            told = changed[:]
+            changed.clear()
+            for order in told:
+                self._tell(order)
+        else:
+            changed.clear()
 
     def _tell(self, order: Order) -> None:
         listener = self._listeners.get((order.strategy, order.symbol))
@@ -305,6 +343,28 @@ class SimulatedExchange:
             listener(order)
         except Exception as error:  # noqa: BLE001  # what a strategy raises is its runner's to judge
             self.on_listener_error(order.strategy, error)
+
+
+def _contradiction(order: Order) -> str:
+    """Why an order makes no sense; empty if it does."""
+    force = order.time_in_force
+    if force is _DAY or force is _GTC:
+        return ""
+    if force in (_OPG, _CLS) and order.type not in (_MARKET, _LIMIT):
+        return f"only market and limit orders can be {force}"
+    if force is _GTD and order.instructions.good_till_ns <= order.submitted_ns:
+        return "good_till is not later than now"
+    return ""
+
+
+def _is_over(order: Order, open_ns: int, close_ns: int) -> bool:
+    """Whether an order's time is over at the close of a session with these bounds."""
+    force = order.time_in_force
+    if force is _OPG:
+        return order.submitted_ns < open_ns
+    if force is _GTD:
+        return order.instructions.good_till_ns <= close_ns
+    return force is not _GTC and order.submitted_ns < close_ns
 
 
 def _raise(_strategy: int, error: Exception) -> None:

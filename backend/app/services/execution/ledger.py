@@ -77,12 +77,12 @@ class Ledger:
         time_ns: int,
         bar_end_ns: int,
     ) -> None:
-        """Book a fill of `quantity` (signed) units of `order` at `price`.
+        """Book a fill of `quantity` (signed) units at `price`, before `order` is told of it.
 
         `slippage` is what of the price a unit lost to it.
         """
         strategy, symbol = order.strategy, order.symbol
-        fee = self._charge(quantity, price, time_ns)
+        fee = self._charge(quantity, price, time_ns, order.filled_quantity, order.fill_price)
         cost = abs(quantity) * slippage
         self.account.cash -= quantity * price + fee
         self._log += (time_ns, order.id, strategy, symbol, quantity, price, fee, cost, bar_end_ns)

@@ -32,20 +32,27 @@ Trade = Callable[[Order, float, int], None]
 
 
 class BarMatcher:
-    """Matches orders against bars; remembers which stop-limits are triggered and each trail.
+    """Matches orders against bars.
 
-    `working` gives the symbol's orders that can trade in the bar, newly sent exits included.
+    `triggered` has the ids of stop-limit orders that are limit orders by now, `best` the best
+    price of each trailing stop since it works; both are the book's.
     """
 
-    def __init__(self, trade: Trade, *, touch: bool) -> None:
-        self.triggered: set[int] = set()
-        self.best: dict[int, float] = {}
+    def __init__(
+        self, trade: Trade, *, triggered: set[int], best: dict[int, float], touch: bool
+    ) -> None:
+        self._triggered = triggered
+        self._best = best
         self._trade = trade
         self._touch = touch
         self._not_in_bar: set[int] = set()
 
     def match(self, working: Callable[[], Sequence[Order]], bar: MinuteBar) -> None:
-        """Let everything that trades in `bar` trade, in the order of this module."""
+        """Let everything that trades in `bar` trade, in the order of this module.
+
+        `working` gives the symbol's orders that can trade in the bar, exits that an entry has
+        sent within it included.
+        """
         self._not_in_bar.clear()
         for order in working():
             self._at(order, self._open_price(order, bar), bar.start_ns)
@@ -71,20 +78,9 @@ class BarMatcher:
             for order in orders:
                 self._at(order, self._stop_price(order, bar), bar.end_ns)
 
-    def begin_trail(self, order: Order, price: float) -> None:
-        """A trailing stop begins to work while `price` is the last one known."""
-        self.best[order.id] = price
-        terms, buy = order.instructions, order.quantity > 0.0
-        order.stop_price = trailed(price, terms.trail, terms.trail_pct, buy=buy)
-
     def keep_out_of_bar(self, order: Order) -> None:
         """The target of an entry filled within the bar waits for the next one."""
         self._not_in_bar.add(order.id)
-
-    def forget(self, order: Order) -> None:
-        """The order has ended."""
-        self.triggered.discard(order.id)
-        self.best.pop(order.id, None)
 
     # ── prices ───────────────────────────────────────────────────────────────
 
@@ -103,7 +99,7 @@ class BarMatcher:
         price = stop_at_open(order.stop_price, bar.open, buy=buy)
         if not price or order.type is not _STOP_LIMIT:
             return price
-        self.triggered.add(order.id)
+        self._triggered.add(order.id)
         return self._allowed(order, price, buy=buy)
 
     def _stop_price(self, order: Order, bar: MinuteBar) -> float:
@@ -113,7 +109,7 @@ class BarMatcher:
         price = stop_within(order.stop_price, bar.high, bar.low, buy=buy)
         if not price or order.type is not _STOP_LIMIT:
             return price
-        self.triggered.add(order.id)
+        self._triggered.add(order.id)
         self._not_in_bar.add(order.id)
         return self._allowed(order, price, buy=buy)
 
@@ -134,7 +130,7 @@ class BarMatcher:
         return 0.0
 
     def _is_limit(self, order: Order) -> bool:
-        return order.type is _LIMIT or order.id in self.triggered
+        return order.type is _LIMIT or order.id in self._triggered
 
     @staticmethod
     def _allowed(order: Order, price: float, *, buy: bool) -> float:
@@ -144,7 +140,14 @@ class BarMatcher:
 
     def _trail(self, order: Order, bar: MinuteBar) -> None:
         """Move a trailing stop behind the best price of a bar that is over."""
-        buy, best = order.quantity > 0.0, self.best[order.id]
+        buy, best = order.quantity > 0.0, self._best[order.id]
         better = min(best, bar.low) if buy else max(best, bar.high)
         if better != best:
-            self.begin_trail(order, better)
+            begin_trail(order, better, self._best)
+
+
+def begin_trail(order: Order, price: float, best: dict[int, float]) -> None:
+    """Set a trailing stop behind `price`, the best one so far."""
+    best[order.id] = price
+    terms, buy = order.instructions, order.quantity > 0.0
+    order.stop_price = trailed(price, terms.trail, terms.trail_pct, buy=buy)

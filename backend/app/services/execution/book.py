@@ -1,0 +1,133 @@
+"""The exchange's book: which orders work, which wait, which belong together, and how each ends."""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from app.core.enums import OrderStatus
+from app.core.orders import FINAL, Order
+from app.core.strategy.views import Clock
+from app.services.execution.entries import Entries
+from app.services.execution.groups import Groups
+from app.services.execution.ledger import Ledger
+from app.services.execution.order_log import OrderLog
+from app.services.execution.reserve import Reserve
+from app.services.execution.tape import NEVER_NS, Tape
+
+ALIVE = (
+    OrderStatus.PENDING_NEW,
+    OrderStatus.HELD,
+    OrderStatus.NEW,
+    OrderStatus.PARTIALLY_FILLED,
+)
+
+Later: TypeAlias = tuple[int, Callable[[], None]]
+"""When a message arrives (UTC nanoseconds), and what it brings about."""
+
+
+class Book:
+    """State shared by the two sides of the exchange: where orders come in, and where they trade.
+
+    `working` maps a symbol's position to its orders, oldest first, and has no entry for a symbol
+    without any. `due_ns` is no later than the end of the next bar in which an order must be
+    looked at; `rows` has that bar's row for the symbols where it is known. `arrivals` has, for
+    orders under way, when they arrive and how many bars they then miss; `later` the messages
+    under way about a symbol's orders. `changed` are orders whose owners are yet to be told.
+    """
+
+    def __init__(self, symbols: int, ledger: Ledger, clock: Clock) -> None:
+        self.clock = clock
+        self.ledger = ledger
+        self.tape = Tape(symbols, clock)
+        self.entries = Entries(symbols)
+        self.log = OrderLog()
+        self.groups = Groups()
+        self.reserve = Reserve()
+        self.working: dict[int, list[Order]] = {}
+        self.rows: dict[int, int] = {}
+        self.due_ns = NEVER_NS
+        self.arrivals: dict[int, tuple[int, int]] = {}
+        self.later: dict[int, list[Later]] = {}
+        self.triggered: set[int] = set()
+        self.best: dict[int, float] = {}
+        self.changed: list[Order] = []
+
+    def alive(self) -> list[Order]:
+        """Orders in no final state: under way, held, or working."""
+        return [order for order in self.log.orders if order.status in ALIVE]
+
+    def work(self, order: Order) -> None:
+        """Put an order among the working ones."""
+        symbol = order.symbol
+        if symbol in self.working:
+            self.working[symbol].append(order)
+        else:
+            self.working[symbol] = [order]
+            self.tape.next_rows[symbol] = self.tape.closed_rows(symbol)
+        self.look_again(symbol)
+
+    def end(self, order: Order, status: OrderStatus, cause: str) -> None:
+        """Move an order into a final state; exits of an entry that never filled end with it."""
+        self.log.move(order, self.clock.now_ns, status, cause)
+        order.reason = cause
+        self.leave(order)
+        if status is OrderStatus.REPLACED:
+            return
+        for leg in self.groups.exits_of(order):
+            if leg.status is OrderStatus.HELD:
+                self.end(leg, OrderStatus.CANCELED, f"order {order.id} ended without a fill")
+
+    def end_and_tell(self, order: Order, status: OrderStatus, cause: str) -> None:
+        """End an order that its owner did not end; the owner is told after all fills."""
+        self.end(order, status, cause)
+        self.changed.append(order)
+
+    def cancel_now(self, order: Order, cause: str) -> None:
+        """Cancel an order unless it has ended before."""
+        if order.status not in FINAL:
+            self.end(order, OrderStatus.CANCELED, cause)
+
+    def leave(self, order: Order) -> None:
+        """Take an order that has ended from among the working ones."""
+        self.reserve.release(order.id)
+        self.triggered.discard(order.id)
+        self.best.pop(order.id, None)
+        self.arrivals.pop(order.id, None)
+        orders = self.working.get(order.symbol)
+        if orders and order in orders:
+            orders.remove(order)
+            if not orders:
+                del self.working[order.symbol]
+            self.look_again(order.symbol)
+
+    def look_again(self, symbol: int) -> None:
+        """What was known of the next bar to look at no longer holds."""
+        self.rows.pop(symbol, None)
+        self.due_ns = -1 if self.working else NEVER_NS
+
+    def is_waiting(self, symbol: int) -> bool:
+        """Whether an order of the symbol, or a message about one, is under way."""
+        return bool(self.later.get(symbol)) or any(
+            order.id in self.arrivals for order in self.working[symbol]
+        )
+
+    # ── money ────────────────────────────────────────────────────────────────
+
+    def added_units(self, order: Order, quantity: float) -> float:
+        """Units by which `quantity` would enlarge the strategy's position; 0.0: it reduces."""
+        held = self.ledger.positions[order.strategy][order.symbol].quantity
+        if not held:
+            return abs(quantity)
+        return max(0.0, abs(held + quantity) - abs(held))
+
+    def claim(self, order: Order) -> str:
+        """Reserve what the rest of an order would add; why not, if it cannot be."""
+        added = self.added_units(order, order.quantity - order.filled_quantity)
+        if not added:
+            return ""
+        if blocked := self.entries.refusal(order.symbol, self.clock.now_ns):
+            return blocked
+        price = order.limit_price or order.stop_price or self.tape.last_close(order.symbol)
+        if not self.ledger.can_add(added * price, self.reserve.total):
+            return "not enough buying power"
+        self.reserve.hold(order.id, added * price)
+        return ""

@@ -1,0 +1,250 @@
+"""Where orders trade: each instant's bars against the working orders, and what a fill entails."""
+
+from collections.abc import Iterable
+from math import copysign
+
+from app.core.costs import Slippage
+from app.core.enums import OrderStatus, OrderType, TimeInForce
+from app.core.fill_rules import FillRules
+from app.core.orders import FINAL, PLAIN, Order
+from app.core.types import MINUTE_NS
+from app.services.execution.attention import ALWAYS, next_row, quiet_band
+from app.services.execution.book import Book
+from app.services.execution.matching import BarMatcher
+from app.services.execution.tape import NEVER_NS, MinuteBar
+
+_MARKET, _LIMIT, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP_LIMIT
+_NEW, _HELD, _PARTIAL = OrderStatus.NEW, OrderStatus.HELD, OrderStatus.PARTIALLY_FILLED
+_FILLED, _CANCELED = OrderStatus.FILLED, OrderStatus.CANCELED
+_REJECTED, _EXPIRED = OrderStatus.REJECTED, OrderStatus.EXPIRED
+_GTD, _OPG, _FOK = TimeInForce.GTD, TimeInForce.OPG, TimeInForce.FOK
+_ONE_BAR = (TimeInForce.IOC, _FOK)
+_TINY = 1e-9
+"""Units below which a remainder is rounding."""
+
+
+class Floor:
+    """Matches the book's orders, instant by instant, and books what is traded."""
+
+    def __init__(self, book: Book, *, slippage: Slippage, rules: FillRules) -> None:
+        self._book = book
+        self._slippage = slippage
+        self._rules = rules
+        self._late = bool(rules.latency_ns or rules.latency_bars)
+        self._matcher = BarMatcher(
+            self._trade, triggered=book.triggered, best=book.best, touch=rules.touch_fills
+        )
+        self._bar: MinuteBar | None = None
+        self._room = 0.0
+
+    def next_end(self, symbol: int) -> int:
+        """End of the next bar in which the symbol's orders must be looked at."""
+        book = self._book
+        row = book.rows.get(symbol)
+        if row is None:
+            band = ALWAYS
+            if not (self._late and book.is_waiting(symbol)):
+                band = quiet_band(book.working[symbol], book.best, book.triggered)
+            tape = book.tape
+            row = next_row(tape.bars[symbol], tape.next_rows[symbol], band)
+            book.rows[symbol] = row
+        return book.tape.end_ns(symbol, row)
+
+    def match_instant(self, until_ns: int) -> bool:
+        """Match every bar of the next instant that matters; False if it comes after `until_ns`."""
+        book = self._book
+        ends = {symbol: self.next_end(symbol) for symbol in book.working}
+        book.due_ns = end_ns = min(ends.values(), default=NEVER_NS)
+        if end_ns > until_ns:
+            return False
+        book.clock.now_ns = end_ns
+        due: Iterable[int] = ends if len(ends) == 1 else sorted(ends)
+        for symbol in due:
+            if ends[symbol] == end_ns:
+                self._match(symbol)
+        book.due_ns = -1 if book.working else NEVER_NS
+        return True
+
+    def _match(self, symbol: int) -> None:
+        """Match a symbol's orders against the bar that is due."""
+        book, tape = self._book, self._book.tape
+        row = book.rows.pop(symbol)
+        tape.next_rows[symbol] = row + 1
+        if not tape.is_tradable(symbol, row):
+            return
+        orders = book.working[symbol]
+        if len(orders) == 1 and self._is_simple(orders[0]):
+            self._match_simple(orders[0], row)
+            return
+        bar = self._bar = tape.bar(symbol, row)
+        self._room = bar.volume * self._rules.participation_pct / 100.0
+        self._receive_messages(symbol, bar.start_ns)
+        there = {order.id for order in list(book.working.get(symbol, ())) if self._is_there(order)}
+        self._matcher.match(lambda: self._tradable(symbol, there), bar)
+        self._end_one_bar_orders(symbol, there, bar)
+        self._bar = None
+
+    # ── who takes part ───────────────────────────────────────────────────────
+
+    def _is_simple(self, order: Order) -> bool:
+        """Whether it is a market order that fills whole at the next open: the usual case."""
+        return (
+            order.type is _MARKET
+            and order.instructions is PLAIN
+            and (order.time_in_force is TimeInForce.DAY or order.time_in_force is TimeInForce.GTC)
+            and not order.group
+            and not self._late
+            and not self._rules.participation_pct
+        )
+
+    def _match_simple(self, order: Order, row: int) -> None:
+        bars = self._book.tape.bars[order.symbol]
+        start_ns, price = bars.start_ns.item(row), bars.open.item(row)
+        if order.submitted_ns > start_ns:
+            return
+        high, low, volume = bars.high.item(row), bars.low.item(row), bars.volume.item(row)
+        loss = self._slippage.adverse(price, order.quantity, high, low, volume)
+        slip = loss if order.quantity > 0.0 else -loss
+        self._fill(order, order.quantity, price, slip, start_ns, bars.end_ns.item(row))
+
+    def _tradable(self, symbol: int, there: set[int]) -> list[Order]:
+        """Working orders that have arrived, and exits of an entry filled within this bar."""
+        orders = self._book.working.get(symbol, ())
+        return [order for order in orders if order.id in there or order.parent in there]
+
+    def _is_there(self, order: Order) -> bool:
+        """Whether an order may trade in the bar: it was sent before, and has arrived."""
+        bar, book = self._bar, self._book
+        if bar is None or order.submitted_ns > bar.start_ns:
+            return False
+        if order.time_in_force is _GTD and order.instructions.good_till_ns <= bar.start_ns:
+            book.end_and_tell(order, _EXPIRED, "good_till has passed")
+            return False
+        waiting = book.arrivals.get(order.id)
+        if waiting is None:
+            return True
+        arrival_ns, bars_to_miss = waiting
+        if arrival_ns > bar.start_ns:
+            return False
+        if bars_to_miss:
+            book.arrivals[order.id] = (arrival_ns, bars_to_miss - 1)
+            return False
+        del book.arrivals[order.id]
+        return True
+
+    def _receive_messages(self, symbol: int, start_ns: int) -> None:
+        """Carry out cancellations and replacements that have arrived by the bar's start."""
+        later = self._book.later
+        if symbol in later:
+            due = [action for at_ns, action in later[symbol] if at_ns <= start_ns]
+            later[symbol] = [each for each in later[symbol] if each[0] > start_ns]
+            for action in due:
+                action()
+
+    def _end_one_bar_orders(self, symbol: int, there: set[int], bar: MinuteBar) -> None:
+        for order in list(self._book.working.get(symbol, ())):
+            if order.id not in there:
+                continue
+            if order.time_in_force in _ONE_BAR:
+                cause = f"{order.time_in_force}: its one bar is over"
+                self._book.end_and_tell(order, _CANCELED, cause)
+            elif order.time_in_force is _OPG and bar.is_first:
+                self._book.end_and_tell(order, _EXPIRED, "the session has opened")
+
+    # ── fills ────────────────────────────────────────────────────────────────
+
+    def _trade(self, order: Order, price: float, time_ns: int) -> None:
+        """Fill what can be filled of an order in the bar that is being matched."""
+        bar = self._bar
+        if bar is None or order.status in FINAL:
+            return
+        quantity = self._fillable(order)
+        if not quantity:
+            return
+        slip = 0.0
+        if order.type is not _LIMIT and order.type is not _STOP_LIMIT:
+            slip = self._slippage.adverse(price, quantity, bar.high, bar.low, bar.volume)
+            slip = slip if quantity > 0.0 else -slip
+        if self._fill(order, quantity, price, slip, time_ns, bar.end_ns):
+            self._room -= abs(quantity)
+            self._send_exits(order, within_bar=time_ns == bar.end_ns)
+            self._settle_group(order)
+
+    def _fillable(self, order: Order) -> float:
+        """Signed units of an order that may trade now; 0.0 if none, which may have ended it."""
+        quantity = order.remaining
+        if order.instructions.reduce_only:
+            held = self._book.ledger.positions[order.strategy][order.symbol].quantity
+            if held * quantity >= 0.0:
+                cause = "reduce-only: there is no position to reduce"
+                self._book.end_and_tell(order, _CANCELED, cause)
+                return 0.0
+            quantity = quantity if abs(quantity) <= abs(held) else -held
+        if self._rules.participation_pct and abs(quantity) > self._room:
+            room = 0.0 if order.time_in_force is _FOK else max(0.0, self._room)
+            whole = order.quantity == int(order.quantity)
+            quantity = copysign(float(int(room)) if whole else room, quantity)
+        return quantity
+
+    def _fill(
+        self, order: Order, quantity: float, price: float, slip: float, time_ns: int, end_ns: int
+    ) -> bool:
+        """Enter a fill; False if the order had to be ended instead."""
+        book = self._book
+        held = book.reserve.release(order.id)
+        added = book.added_units(order, quantity)
+        refusal = self._refusal(order, added * (price + slip), end_ns) if added else ""
+        if refusal:
+            status = _REJECTED if order.status is _NEW else _CANCELED
+            book.end_and_tell(order, status, refusal)
+            return False
+        price += slip
+        book.ledger.apply(order, quantity, price, abs(slip), time_ns, end_ns)
+        before, filled = order.filled_quantity, order.filled_quantity + quantity
+        average = (order.fill_price * before + price * quantity) / filled if before else price
+        order.fill_price, order.filled_quantity, order.filled_ns = average, filled, time_ns
+        rest = abs(order.quantity - filled)
+        if rest > _TINY:
+            book.log.record(order, time_ns, _PARTIAL, f"{abs(quantity):g} filled")
+            if held:
+                book.reserve.hold(order.id, held * rest / (rest + abs(quantity)))
+            book.look_again(order.symbol)
+        else:
+            book.log.record(order, time_ns, _FILLED)
+            book.leave(order)
+        book.changed.append(order)
+        return True
+
+    def _refusal(self, order: Order, value: float, bar_end_ns: int) -> str:
+        """Why a fill that enlarges the position cannot be; empty if it can."""
+        book = self._book
+        if blocked := book.entries.refusal(order.symbol, bar_end_ns - MINUTE_NS):
+            return blocked
+        if not book.ledger.can_add(value, book.reserve.total):
+            return "not enough buying power at the price of the fill"
+        return ""
+
+    def _send_exits(self, entry: Order, *, within_bar: bool) -> None:
+        """Let the exits of an entry work for what has been filled of it."""
+        book = self._book
+        for leg in book.groups.exits_of(entry):
+            leg.quantity = -entry.filled_quantity
+            if leg.status is _HELD:
+                book.log.record(leg, book.clock.now_ns, _NEW, f"order {entry.id} was filled")
+                book.working.setdefault(leg.symbol, []).append(leg)
+                book.look_again(leg.symbol)
+            if within_bar and leg.type is _LIMIT:
+                self._matcher.keep_out_of_bar(leg)
+
+    def _settle_group(self, order: Order) -> None:
+        """Cancel the orders linked to one that was filled; shrink them if it was partly."""
+        book = self._book
+        for other in book.groups.others(order):
+            if other.status in FINAL:
+                continue
+            if order.status is _FILLED:
+                book.end_and_tell(other, _CANCELED, f"order {order.id} was filled")
+            else:
+                other.quantity = copysign(order.remaining, other.quantity) + other.filled_quantity
+                cause = f"order {order.id} was partly filled"
+                book.log.note(other, book.clock.now_ns, cause)
