@@ -6,12 +6,15 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.core.carry import Carry
+from app.core.corporate_actions import NO_ACTIONS, SessionActions
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderType, TimeInForce
-from app.core.exceptions import ConfigurationError
+from app.core.exceptions import ConfigurationError, StrategyError
+from app.core.fill_rules import FillRules
 from app.core.intervals import ONE_MINUTE, Interval
-from app.core.orders import Order
+from app.core.orders import Instructions, Order
 from app.core.run_log import RunLog
 from app.core.session_data import SeriesKey, SessionData
 from app.core.sessions import SessionGrid
@@ -27,13 +30,14 @@ from app.core.strategy import (
 from app.core.strategy.declarations import resolve_interval
 from app.services.execution.exchange import SimulatedExchange
 from app.services.execution.ledger import Ledger
+from app.services.execution.overnight import Overnight
 from app.services.simulation.calls import Cast
 from app.services.simulation.derivation import Derivation
 from app.services.simulation.feeds import BarFeed, Feed, SliceFeed, Source
 from app.services.simulation.plan import Plan, StrategyEntry, Wanted
 from app.services.simulation.stepper import Stepper
 
-_FREE, _EXACT = NoCommission(), NoSlippage()
+_FREE, _EXACT, _WHOLE, _NO_CARRY = NoCommission(), NoSlippage(), FillRules(), Carry()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,8 @@ class Terms:
     commission: Commission = _FREE
     slippage: Slippage = _EXACT
     leverage: float = 1.0
+    fill_rules: FillRules = _WHOLE
+    carry: Carry = _NO_CARRY
 
     def __post_init__(self) -> None:
         for name, value in (("cash", self.cash), ("leverage", self.leverage)):
@@ -68,6 +74,7 @@ class Simulation:
         terms: Terms,
         extra_series: Sequence[SeriesKey] = (),
         isolate: bool = False,
+        actions: SessionActions = NO_ACTIONS,
     ) -> None:
         self.data = SessionData()
         self.clock = Clock(ZoneInfo(sessions.timezone))
@@ -92,6 +99,13 @@ class Simulation:
             ],
             feeds=feeds,
             exchange=self.exchange,
+            overnight=Overnight(
+                self.exchange,
+                symbols=symbols,
+                sessions=sessions,
+                actions=actions,
+                carry=terms.carry,
+            ),
             clock=self.clock,
         )
         self.stepper = Stepper(
@@ -142,7 +156,11 @@ class Simulation:
             leverage=terms.leverage,
         )
         return SimulatedExchange(
-            symbols=symbols, ledger=ledger, clock=self.clock, slippage=terms.slippage
+            symbols=symbols,
+            ledger=ledger,
+            clock=self.clock,
+            slippage=terms.slippage,
+            rules=terms.fill_rules,
         )
 
     def _feeds(self, number: int, bound: "_Bound") -> list[Feed]:
@@ -167,7 +185,7 @@ class Simulation:
             setattr(strategy, attribute, handle)
         cursor = BarCursor(symbol, self.clock, self._columns((symbol, strategy.interval)))
         if strategy.interval == ONE_MINUTE:
-            self.exchange.minute_cursors[position] = cursor
+            self.exchange.tape.minute_cursors[position] = cursor
         return BarFeed(
             number=number,
             strategy=strategy,
@@ -283,6 +301,7 @@ class _Desk:
         limit_price: float,
         stop_price: float,
         tag: str,
+        instructions: Instructions,
     ) -> Order:
         """Send an order to the exchange."""
         number = self._numbers.get(symbol)
@@ -292,8 +311,35 @@ class _Desk:
                 f"it trades {', '.join(self._numbers)}"
             )
         return self._submit(
-            self._strategy, number, quantity, type, time_in_force, limit_price, stop_price, tag
+            self._strategy,
+            number,
+            quantity,
+            type,
+            time_in_force,
+            limit_price,
+            stop_price,
+            tag,
+            instructions,
         )
+
+    def replace(self, order: Order, quantity: float, limit: float, stop: float) -> Order:
+        """Put an order with other terms in the place of a working one."""
+        if quantity and quantity <= abs(order.filled_quantity):
+            raise StrategyError(
+                f"quantity is {quantity!r}; order {order.id} has filled "
+                f"{abs(order.filled_quantity):g} units, give more than that"
+            )
+        for name, price, has in (
+            ("limit", limit, order.limit_price),
+            ("stop", stop, order.stop_price),
+        ):
+            if price and not has:
+                raise StrategyError(f"{name} is {price!r}; a {order.type} order has no {name}")
+        return self._exchange.replace(order, quantity, limit, stop)
+
+    def link(self, orders: Sequence[Order]) -> None:
+        """Let the first of these working orders that trades cancel the others."""
+        self._exchange.link(orders)
 
     def cancel(self, order: Order) -> None:
         """Cancel a working order."""
