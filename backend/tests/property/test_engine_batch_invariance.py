@@ -74,14 +74,14 @@ def cut_markets(draw: st.DrawFn) -> tuple[Market, list[int]]:
     return market, sorted(moment for moment in moments if moment < last)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(drawn=cut_markets(), kind=st.integers(0, 5))
 def test_random_cuts(drawn: tuple[Market, list[int]], kind: int) -> None:
     market, cuts_ns = drawn
     assert_same(play(market, cuts_ns, kind=kind), play(market, [], kind=kind))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(market=markets(max_sessions=2), kind=st.integers(0, 5))
 def test_one_minute_at_a_time(market: Market, kind: int) -> None:
     minutes = market.ends_ns.tolist()[:-1]
@@ -99,7 +99,7 @@ def test_what_on_order_reads_does_not_depend_on_cuts(kind: int) -> None:
     assert_same(cut, whole)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(drawn=cut_markets(), kind=st.integers(0, 5))
 def test_cuts_after_a_history(drawn: tuple[Market, list[int]], kind: int) -> None:
     """History warms indicators and is not traded; then any cuts of what is."""

@@ -52,7 +52,7 @@ def known_by(time_ns: int, diary: Diary, log: RunLog) -> tuple:
 
 
 @pytest.mark.parametrize("reads_values_when_told", [False, True])
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(market=markets(), share=st.floats(0.0, 1.0), kind=st.integers(0, 5))
 def test_decisions_are_the_same_whatever_comes_after(
     market: Market, share: float, kind: int, *, reads_values_when_told: bool
