@@ -28,7 +28,7 @@ def test_demo_shows_a_result_and_its_files(demo: CommandLine) -> None:
     assert "synthetic data: prices from a seeded generator" in output
     for word in ("ALPHA", "BRAVO", "CHARLIE", "Sharpe Ratio", "Max. Drawdown", "completed"):
         assert word in output
-    (record,) = demo.json("run", "list")
+    record = demo.json("run", "list")[-1]
     assert (record["status"], record["sessions"], record["synthetic"]) == ("completed", 27, True)
     report = Path(record["folder"]) / "report.html"
     validation = demo.home / "validation" / "example_session.csv"
