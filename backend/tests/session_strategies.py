@@ -81,3 +81,11 @@ class Stuck(Strategy):
 
     def on_bar(self, bar: BarCursor) -> None:
         RELEASE.wait()
+
+
+class Loops(Strategy):
+    """Loops for ever on its first bar."""
+
+    def on_bar(self, bar: BarCursor) -> None:
+        while not RELEASE.is_set():
+            pass

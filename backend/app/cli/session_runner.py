@@ -8,6 +8,7 @@ from rich.live import Live
 from rich.text import Text
 
 from app.cli.output import console, print_json
+from app.cli.own_code import look_in_current_folder
 from app.cli.run_tables import lines_of_files, render_progress, render_run
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError
@@ -21,8 +22,10 @@ _FRAME_S = 0.1
 def run_session(config: str | Path, *, as_json: bool) -> int:
     """Run `config` to its end and print what came out; the exit status.
 
-    Ctrl-C ends the run where it is and still shows what it did.
+    Ctrl-C ends the run where it is and still shows what it did. Strategies of one's own are also
+    looked for in the current folder.
     """
+    look_in_current_folder()
     system = get_system_manager()
     system.start(config)
     interrupted = False

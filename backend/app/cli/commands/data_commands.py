@@ -53,7 +53,8 @@ def import_csv(
     from app.services.market_data.source_columns import parse_mapping
 
     manager = _data_manager(exchange)
-    with Progress(console=console, transient=True, disable=as_json) as progress:
+    quiet = as_json or not console.is_terminal
+    with Progress(console=console, transient=True, disable=quiet) as progress:
         task = progress.add_task("reading", total=1.0)
         summary = manager.import_from_csv(
             path,

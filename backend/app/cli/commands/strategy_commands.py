@@ -40,9 +40,11 @@ def show(
     import inspect
 
     from app.cli.output import console, print_json
+    from app.cli.own_code import look_in_current_folder
     from app.cli.run_tables import own_text, render_strategy
     from app.strategies.registry import load_strategy
 
+    look_in_current_folder()
     found = load_strategy(strategy)
     about = inspect.getdoc(inspect.getmodule(found)) or own_text(found)
     if as_json:

@@ -18,9 +18,9 @@ def hooks() -> Iterator[dict[str, object]]:
     session_strategies.HOOKS.clear()
 
 
-@pytest.fixture
-def release() -> Iterator[None]:
-    """Lets `session_strategies.Stuck` go when the test is over."""
+@pytest.fixture(autouse=True)
+def _release() -> Iterator[None]:
+    """Lets strategies that never come back go when the test is over."""
     session_strategies.RELEASE.clear()
     yield
     session_strategies.RELEASE.set()

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -138,7 +138,17 @@ def quality(*, present: int, gaps: int, incomplete: int) -> dict[str, Any]:
         "present_minutes": present,
         "gaps": gaps,
         "incomplete_sessions": incomplete,
+        "suspect_bars": 0,
     }
+
+
+def test_a_spike_is_counted(market: Installation) -> None:
+    """A price ten times that of its neighbours is stored, flagged and counted."""
+    bar = market.storage.read("AAA").slice(500, 501)
+    spiked = replace(bar, open=10 * bar.open, high=10 * bar.high, low=10 * bar.low)
+    market.store("AAA", replace(spiked, close=10 * bar.close))
+    counted = market.run(config("Buyer")).record.data_quality
+    assert (counted["AAA"]["suspect_bars"], counted["BBB"]["suspect_bars"]) == (1, 0)
 
 
 def test_quality_can_be_left_out(market: Installation) -> None:

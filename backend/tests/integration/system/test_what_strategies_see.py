@@ -220,6 +220,7 @@ def test_a_half_day_has_its_own_minutes(market: Installation, hooks: dict[str, A
         "present_minutes": 210,
         "gaps": 0,
         "incomplete_sessions": 0,
+        "suspect_bars": 0,
     }
 
 
