@@ -15,6 +15,7 @@ from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.simulation.plan import StrategyEntry
 from app.services.simulation.simulation import Simulation, Terms
+from app.strategies.soundness import require_sound
 
 _FREE, _EXACT = NoCommission(), NoSlippage()
 
@@ -52,7 +53,8 @@ def run_backtest(
         name: what the run is called in its report.
 
     Raises:
-        ConfigurationError: for parameters, symbols or columns that cannot be.
+        ConfigurationError: for parameters, symbols or columns that cannot be, or a class that is
+            not written as a strategy has to be.
         DataError: for a bar that cannot be, naming its row.
     """
     minutes = columns_by_symbol(bars, symbols)
@@ -86,3 +88,4 @@ def run_backtest(
 def _require_strategy(value: object) -> None:
     if not (isinstance(value, type) and issubclass(value, Strategy)):
         raise ConfigurationError(f"strategy: {value!r} is not a subclass of Strategy")
+    require_sound(value)

@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Iterator
 from textwrap import dedent
 from typing import Any, get_type_hints
+from weakref import WeakSet
 
 from app.core.exceptions import ConfigurationError
 from app.core.strategy import Bars, Indicator, Parameter, Strategy
@@ -20,6 +21,7 @@ _CALLED_WITH = {
 _REPLACEABLE = {*_CALLED_WITH, "interval", "wake"}
 _TAKEN = {*dir(Strategy), *get_type_hints(Strategy), "parameters"} - _REPLACEABLE
 """Names that the platform gives a meaning on every strategy."""
+_seen_sound: WeakSet[type[Strategy]] = WeakSet()
 
 
 def require_sound(strategy: type[Strategy]) -> None:
@@ -31,6 +33,8 @@ def require_sound(strategy: type[Strategy]) -> None:
             declared twice; a parameter whose default it does not accept itself, or that an
             indicator uses without its being declared.
     """
+    if strategy in _seen_sound:
+        return
     problems = [
         *_calls(strategy),
         *_taken_names(strategy),
@@ -44,6 +48,7 @@ def require_sound(strategy: type[Strategy]) -> None:
         problems.insert(0, str(error))
     if problems:
         raise ConfigurationError("; ".join(problems), tuple(problems))
+    _seen_sound.add(strategy)
 
 
 def _own_bases(strategy: type[Strategy]) -> list[type]:
