@@ -10,12 +10,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from app.core.market_halts import MarketHalt
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import market_time
 from app.services.market_data.csv_import import ImportedSymbol, ImportSummary
 from app.services.market_data.gap_detection import Gap
 from app.services.market_data.parquet_storage import StoredCoverage
-from app.services.market_data.quality_scoring import Finding, SessionQuality
+from app.services.market_data.quality_scoring import Finding, QualityColumns
 from app.services.market_data.validation import Check, ValidationReport
 
 _SHOWN_REJECTIONS = 20
@@ -55,21 +56,26 @@ def render_coverage(stored: Iterable[StoredCoverage]) -> RenderableType:
 
 def render_quality(
     title: str,
-    total_pct: float,
-    sessions: Sequence[SessionQuality],
+    scored: QualityColumns,
     findings: Sequence[Finding],
+    halts: Sequence[MarketHalt],
     zone: str,
 ) -> RenderableType:
-    """Sessions with their percentage and gaps (market time), then what is odd."""
+    """Sessions with their percentage and gaps (market time), then halts and what is odd."""
     table = _table("Session")
     for name in ("Expected", "Present", "Percent"):
         table.add_column(name, justify="right")
     table.add_column("Gaps")
     clock = ZoneInfo(zone)
-    for each in sessions:
+    for each in scored:
         counts = (str(each.expected), str(each.present), f"{each.percentage:.2f}")
         table.add_row(f"{each.date:%Y-%m-%d %a}", *counts, _gaps(each.gaps, clock))
-    lines = [f"{title}: {total_pct:.2f} % of {len(sessions)} sessions' minutes ({zone})"]
+    lines = [f"{title}: {scored.total_pct:.2f} % of {len(scored)} sessions' minutes ({zone})"]
+    lines += [
+        f"Halted: {market_time(halt.start_ns, clock):%Y-%m-%d %H:%M:%S} to "
+        f"{market_time(halt.end_ns, clock):%H:%M:%S}, {halt.reason}"
+        for halt in halts
+    ]
     lines += [
         f"Found: {finding.kind}, {finding.count:,} times, first at "
         f"{market_time(finding.first_ns[0], clock):%Y-%m-%d %H:%M}"

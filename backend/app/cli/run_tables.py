@@ -138,16 +138,23 @@ def _figures(metrics: Mapping[str, float | None]) -> Table:
     return table
 
 
-def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Table:
+def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Group:
     table = Table("Data", "Quality", "Minutes", "Gaps", box=SIMPLE)
+    is_gated = any("restricted_minutes" in figures for figures in quality.values())
+    for heading in ("Entries blocked", "Minutes restricted") if is_gated else ():
+        table.add_column(heading)
     for symbol, figures in quality.items():
-        table.add_row(
-            symbol,
-            f"{figures['quality_pct']:.2f} %",
-            f"{figures['present_minutes']:,} of {figures['expected_minutes']:,}",
-            f"{figures['gaps']:,}",
-        )
-    return table
+        cells = [symbol, "–", "–", "–"]
+        if figures.get("quality_pct") is not None:
+            present, expected = figures["present_minutes"], figures["expected_minutes"]
+            minutes = f"{present:,} of {expected:,}"
+            cells[1:] = [f"{figures['quality_pct']:.2f} %", minutes, f"{figures['gaps']:,}"]
+        if is_gated:
+            names = ("blocked_entries", "restricted_minutes")
+            cells += [f"{figures.get(name, 0):,}" for name in names]
+        table.add_row(*cells)
+    halts = dict.fromkeys(halt for figures in quality.values() for halt in figures.get("halts", ()))
+    return Group(table, *(Text(f"Halted: {halt}") for halt in halts))
 
 
 def _proofs(record: RunRecord) -> Table:

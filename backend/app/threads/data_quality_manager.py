@@ -7,6 +7,7 @@ import numpy as np
 from loguru import logger
 
 from app.core.intervals import ONE_MINUTE
+from app.core.market_halts import MarketHalt, halted_minutes
 from app.core.session_data import SessionData
 from app.core.sessions import SessionGrid
 from app.core.types import Floats
@@ -30,6 +31,7 @@ class DataQualityManager(Worker):
         data: SessionData,
         symbols: Sequence[str],
         sessions: SessionGrid,
+        halts: Sequence[MarketHalt],
         arrivals: StreamSubscription[Slab],
         enabled: bool,
     ) -> None:
@@ -37,6 +39,7 @@ class DataQualityManager(Worker):
         self._data = data
         self._symbols = tuple(symbols)
         self._sessions = sessions
+        self._halted = halted_minutes(halts)
         self._arrivals = arrivals
         self._enabled = enabled
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
@@ -69,7 +72,7 @@ class DataQualityManager(Worker):
     def _score(self, slab: Slab) -> None:
         sessions = self._sessions.slice(slab.first, slab.last)
         for symbol in self._symbols:
-            quality = session_quality(slab.minutes[symbol], sessions)
+            quality = session_quality(slab.minutes[symbol], sessions, halted=self._halted)
             self._percentages[symbol][slab.first : slab.last] = quality.percentage
             if not slab.is_history:
                 self._scored[symbol].append(quality)

@@ -135,13 +135,14 @@ def quality(
     manager, dates = _data_manager(exchange), (_date(first), _date(last))
     scored = manager.get_quality(symbol, *dates)
     findings = manager.inspect(symbol, *dates)
-    labels = sorted(manager.coverage(symbol).labels)
+    halts, labels = manager.get_halts(symbol, *dates), sorted(manager.coverage(symbol).labels)
     if as_json:
         facts = {"symbol": symbol, "labels": labels, "total_pct": scored.total_pct}
-        print_json(facts | {"sessions": list(scored), "findings": findings})
+        told = [halt._asdict() for halt in halts]
+        print_json(facts | {"sessions": list(scored), "findings": findings, "halts": told})
         return
     title = f"{symbol} ({', '.join(labels)})" if labels else symbol
-    console.print(render_quality(title, scored.total_pct, list(scored), findings, manager.timezone))
+    console.print(render_quality(title, scored, findings, halts, manager.timezone))
 
 
 @app.command(

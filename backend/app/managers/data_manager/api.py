@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.core.data_structures import BarColumns, Quote, Tick
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.intervals import Interval
+from app.core.market_halts import MarketHalt, halted_minutes
 from app.core.sessions import SessionGrid
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import Bars, market_time
@@ -129,7 +130,21 @@ class DataManager:
         coverage = self._storage.coverage(symbol)
         grid = self._grid(*self._range(*self._within(coverage, start, end)), margin=timedelta())
         minutes = self._minutes(symbol, grid)
-        return session_quality(minutes, grid, until_ns=self._time.now_ns())
+        halted = halted_minutes(self.get_halts(symbol, start, end))
+        return session_quality(minutes, grid, until_ns=self._time.now_ns(), halted=halted)
+
+    def get_halts(
+        self, symbol: str, start: date | None = None, end: date | None = None
+    ) -> tuple[MarketHalt, ...]:
+        """The market-wide halts of the days asked for: no bar is expected in them.
+
+        Without `start` or `end`: from the first stored bar of `symbol`, to the last.
+        """
+        first_ns, last_ns = self._range(*self._within(self._storage.coverage(symbol), start, end))
+        zone = ZoneInfo(self._time.timezone)
+        days = (market_time(first_ns, zone).date(), market_time(last_ns - 1, zone).date())
+        with self._open_database() as db:
+            return self._time.get_halts(db, *days)
 
     def inspect(
         self, symbol: str, start: date | None = None, end: date | None = None
@@ -148,7 +163,8 @@ class DataManager:
         days = self._within(self._storage.coverage(symbol), start, end)
         grid = self._grid(*self._range(*days), margin=timedelta())
         stored = self.stored_bars(symbol, *days).columns
-        return validate_bars(symbol, stored, grid, until_ns=self._time.now_ns())
+        halted = halted_minutes(self.get_halts(symbol, *days))
+        return validate_bars(symbol, stored, grid, until_ns=self._time.now_ns(), halted=halted)
 
     def delete_bars(self, symbol: str, start: date | None = None, end: date | None = None) -> int:
         """Remove the stored minutes from `start` on and before `end`; how many there were.

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from sqlalchemy.orm import Session
 
+from app.core.market_halts import MarketHalt
 from app.core.sessions import SessionGrid
 
 
@@ -23,3 +24,6 @@ class MarketTime(Protocol):
 
     def session_grid(self, db: Session, first: date, last: date) -> SessionGrid:
         """The trading sessions from `first` to `last`, both included."""
+
+    def get_halts(self, db: Session, first: date, last: date) -> tuple[MarketHalt, ...]:
+        """The market-wide halts from `first` to `last`, both included."""

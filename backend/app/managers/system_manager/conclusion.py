@@ -1,16 +1,20 @@
 """What a run leaves when it is over: the result, its files, and its row in the record."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from app import __version__
 from app.config.settings import Settings
 from app.core.intervals import ONE_MINUTE
+from app.core.market_halts import MarketHalt
+from app.core.quality_gate import REFUSAL
 from app.core.run_log import RunLog
 from app.core.run_record import RunRecord, RunStatus
 from app.core.types import Floats
@@ -29,7 +33,7 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         name=plan.config.session_name,
         parameters=run.simulation.parameters,
         config=plan.config.to_dict(),
-        data_quality=_data_quality(run),
+        data_quality=_data_quality(run, log),
         data_fingerprint=_data_fingerprint(run),
         code_version=__version__,
         is_synthetic=plan.synthetic,
@@ -92,10 +96,37 @@ def make_record(
     )
 
 
-def _data_quality(run: SessionRun) -> dict[str, dict[str, object]]:
-    suspects = run.simulation.derivation.suspect_bars
-    summary = run.quality.summary()
-    return {symbol: summary[symbol] | {"suspect_bars": suspects[symbol]} for symbol in summary}
+def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:
+    derivation = run.simulation.derivation
+    quality = {
+        symbol: facts | {"suspect_bars": derivation.suspect_bars[symbol]}
+        for symbol, facts in run.quality.summary().items()
+    }
+    if derivation.gates:
+        refused = Counter(
+            log.symbols[order.symbol] for order in log.orders if order.reason.startswith(REFUSAL)
+        )
+        played = slice(run.plan.first_session, run.plan.first_session + len(log.sessions))
+        for symbol, gate in derivation.gates.items():
+            quality[symbol] = quality.get(symbol, {}) | {
+                "blocked_entries": refused[symbol],
+                "restricted_minutes": int(gate.restricted_minutes[played].sum()),
+            }
+    if named := [_spoken(halt, log.sessions.timezone) for halt in _halts(run, log)]:
+        quality = {symbol: facts | {"halts": named} for symbol, facts in quality.items()}
+    return quality
+
+
+def _halts(run: SessionRun, log: RunLog) -> list[MarketHalt]:
+    """The market-wide halts in the sessions that were traded."""
+    begins, ends = log.sessions.open_ns[:1], log.sessions.close_ns[-1:]
+    return [h for h in run.plan.halts if (h.end_ns > begins).any() and (h.start_ns < ends).any()]
+
+
+def _spoken(halt: MarketHalt, timezone: str) -> str:
+    zone = ZoneInfo(timezone)
+    start, end = (_moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
+    return f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S}: {halt.reason}"
 
 
 def _plain(values: Mapping[str, object]) -> dict[str, object]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.indicators import IndicatorSpec
+from app.core.market_halts import MarketHalt
 from app.core.session_data import SeriesKey
 from app.core.sessions import SessionGrid
 from app.managers.time_manager import TimeManager
@@ -22,13 +23,15 @@ from app.strategies.registry import load_strategy
 class SessionPlan:
     """Everything decided before a run: nothing in it changes while it runs.
 
-    `sessions` holds history first; trading begins with number `first_session`.
+    `sessions` holds history first; trading begins with number `first_session`. `halts` are
+    the market-wide halts in them.
     """
 
     config: SessionConfig
     symbols: tuple[str, ...]
     sessions: SessionGrid
     first_session: int
+    halts: tuple[MarketHalt, ...]
     entries: tuple[StrategyEntry, ...]
     extra_series: tuple[SeriesKey, ...]
     historical: dict[str, IndicatorSpec]
@@ -54,7 +57,8 @@ def plan_session(
     """
     history = max((e.trailing_days for e in config.session_data_config.historical.data), default=0)
     first, last = time_manager.get_backtest_window(db)
-    sessions = time_manager.session_grid(db, _days_before(time_manager, db, first, history), last)
+    earliest = _days_before(time_manager, db, first, history)
+    sessions = time_manager.session_grid(db, earliest, last)
     if config.session_data_config.extended_hours:
         sessions = sessions.extended()
     symbols = config.session_data_config.symbols
@@ -64,6 +68,7 @@ def plan_session(
         symbols=symbols,
         sessions=sessions,
         first_session=history,
+        halts=time_manager.get_halts(db, earliest, last),
         entries=_entries(config, strategies_dir),
         extra_series=tuple(
             (symbol, interval)

@@ -59,6 +59,8 @@ class SessionRun:
             extra_series=(*plan.extra_series, *streams.wanted_series(plan.symbols)),
             isolate=True,
         )
+        gate = plan.config.session_data_config.quality_gate
+        self.simulation.derivation.guard(gate.build() if gate else None, plan.halts)
         streams.restart()
         self._storage = storage
         self._conclude = conclude
@@ -71,6 +73,7 @@ class SessionRun:
             data=self.simulation.data,
             symbols=plan.symbols,
             sessions=plan.sessions,
+            halts=plan.halts,
             arrivals=arrivals,
             enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
         )

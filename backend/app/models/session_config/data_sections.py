@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from app.core.indicators import IndicatorSpec
+from app.core.quality_gate import GateAction, QualityGate
 from app.models.session_config.kinds import (
     BarInterval,
     Date,
@@ -250,6 +251,47 @@ class GapFiller(Section):
     )
 
 
+class QualityGateConfig(Section):
+    """What happens while a symbol's data are not good enough to trade on."""
+
+    min_quality_pct: float = Field(
+        ge=0,
+        le=100,
+        description="The data are bad while fewer than this percentage of the session's minutes "
+        "so far are there. Minutes of a market-wide halt are not expected.",
+        examples=[95],
+    )
+    max_gap_minutes: int = Field(
+        ge=1,
+        le=1_440,
+        description="The data are bad while more than so many minutes in a row are missing.",
+        examples=[5],
+    )
+    action: Word[GateAction] = Field(
+        description="`block_entries` refuses entries while the data are bad, `exits_only` from "
+        "then to the end of that session, `skip_symbol` until a whole session has gone by in "
+        "which they were not. Orders that only reduce a position always pass.",
+        examples=["exits_only"],
+    )
+    after_minutes: int = Field(
+        30,
+        ge=1,
+        le=1_440,
+        description="How many minutes of a session must have been expected before its "
+        "percentage is asked for: one minute missing of the first ten is 90 %.",
+        examples=[30],
+    )
+
+    def build(self) -> QualityGate:
+        """The gate the engine applies."""
+        return QualityGate(
+            min_quality_pct=self.min_quality_pct,
+            max_gap_minutes=self.max_gap_minutes,
+            action=self.action,
+            after_minutes=self.after_minutes,
+        )
+
+
 class SessionDataConfig(Section):
     """Which data the session works on."""
 
@@ -269,6 +311,11 @@ class SessionDataConfig(Section):
     )
     gap_filler: GapFiller = Field(
         default_factory=GapFiller, description="Quality of the bars, and filling of gaps."
+    )
+    quality_gate: QualityGateConfig | None = Field(
+        None,
+        description="When entries are refused because of the data. Left out, gaps are counted "
+        "and trading goes on.",
     )
     extended_hours: bool = Field(
         default=False,

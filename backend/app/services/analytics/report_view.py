@@ -124,6 +124,8 @@ def _cell(value: object) -> str:
         return "–"
     if isinstance(value, float):
         return f"{value:,.2f}"
+    if isinstance(value, list):
+        return "; ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 

@@ -9,6 +9,7 @@ from app.core.data_structures import BarColumns
 from app.core.sessions import SessionGrid
 from app.core.types import Int64s
 from app.services.market_data.bar_aggregation import regular_minutes
+from app.services.market_data.gap_detection import NO_MINUTES
 from app.services.market_data.quality_scoring import (
     KINDS,
     QualityColumns,
@@ -58,12 +59,17 @@ class ValidationReport:
 
 
 def validate_bars(
-    symbol: str, bars: BarColumns, sessions: SessionGrid, *, until_ns: int | None = None
+    symbol: str,
+    bars: BarColumns,
+    sessions: SessionGrid,
+    *,
+    until_ns: int | None = None,
+    halted: Int64s = NO_MINUTES,
 ) -> ValidationReport:
     """Check stored minutes (in the order they came) against themselves and the calendar.
 
     `sessions` covers the days that are asked about; with `until_ns` only minutes that have
-    ended by then are expected.
+    ended by then are expected, and none of `halted` (starts of minutes of market-wide halts).
     """
     found = {finding.kind: finding for finding in inspect_bars(bars)}
     checks = [
@@ -73,13 +79,14 @@ def validate_bars(
         for kind in KINDS
     ]
     ordered = bars.take(np.argsort(bars.start_ns, kind="stable"))
-    quality = session_quality(regular_minutes(ordered, sessions), sessions, until_ns=until_ns)
+    regular = regular_minutes(ordered, sessions)
+    quality = session_quality(regular, sessions, until_ns=until_ns, halted=halted)
     gaps = quality.gaps
     missing = int(gaps.minutes.sum())
     checks.append(_remark(MISSING, missing, gaps.start_ns))
     extended = sessions.extended()
-    regular, open_at_all = (_inside(bars.start_ns, grid) for grid in (sessions, extended))
-    for name, rows in ((EXTENDED, open_at_all & ~regular), (CLOSED, ~open_at_all & ~regular)):
+    inside, open_at_all = (_inside(bars.start_ns, grid) for grid in (sessions, extended))
+    for name, rows in ((EXTENDED, open_at_all & ~inside), (CLOSED, ~open_at_all & ~inside)):
         checks.append(_remark(name, int(rows.sum()), bars.start_ns[rows]))
     return ValidationReport(symbol, len(bars), tuple(checks), quality)
 
