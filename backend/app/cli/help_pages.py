@@ -1,5 +1,6 @@
 """Help at three levels: everything, a namespace, a command; each command with an example."""
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -85,7 +86,7 @@ def _command_page(command: Command) -> RenderableType:
     parts: list[RenderableType] = [_title(command.name, command.summary)]
     if text and text != command.summary:
         parts.append(Padding(Text(text), (0, 0, 0, 2)))
-    parts.append(_section("Usage", [Text(command.usage)]))
+    parts.append(_section("Usage", [Text(_unbroken(command.usage))]))
     if command.arguments:
         parts.append(_parameters("Arguments", command.arguments))
     if command.options:
@@ -108,6 +109,11 @@ def _parameters(title: str, parameters: Iterable[Parameter]) -> RenderableType:
             about.append(f"  ({'; '.join(facts)})", style="dim")
         table.add_row(name, about)
     return _section(title, [table], indent=0)
+
+
+def _unbroken(usage: str) -> str:
+    """`usage` whose options are not parted from their values at the end of a line."""
+    return re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), usage)
 
 
 def _title(name: str, about: str) -> Text:

@@ -22,12 +22,14 @@ class CommandCompleter(Completer):
         document: Document,
         complete_event: CompleteEvent,  # noqa: ARG002  # prompt_toolkit's signature
     ) -> Iterator[Completion]:
-        """What the word before the cursor may become."""
+        """What the word before the cursor may become; the only one is followed by a space."""
         words, typed, raw = words_before(document.text_before_cursor)
-        for text, about in candidates(words, typed):
-            shown = shlex.quote(text) if " " in text or "'" in text else text
+        found = list(candidates(words, typed))
+        for text, about in found:
+            quoted = shlex.quote(text) if " " in text or "'" in text else text
+            after = " " if len(found) == 1 and not text.endswith(("/", "=")) else ""
             yield Completion(
-                shown, start_position=-len(raw), display=text, display_meta=about or None
+                quoted + after, start_position=-len(raw), display=text, display_meta=about or None
             )
 
 
@@ -99,12 +101,10 @@ def _parameters(command: Command, words: list[str], typed: str) -> Iterator[Valu
 
 
 def _values(command: Command, parameter: Parameter, typed: str) -> Iterator[Value]:
-    seen = set()
-    for value in _beginning(values_for(command, parameter), typed):
-        seen.add(value[0])
-        yield value
-    if takes_path(parameter):
-        yield from (value for value in paths(typed) if value[0] not in seen)
+    found = list(_beginning(values_for(command, parameter), typed))
+    yield from found
+    if not found and takes_path(parameter):
+        yield from paths(typed)
 
 
 def _flags(command: Command, words: list[str], typed: str) -> Iterator[Value]:

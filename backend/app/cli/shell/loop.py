@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import typer
+from loguru import logger
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app
 from prompt_toolkit.auto_suggest import AutoSuggestFromHistory
@@ -124,6 +125,11 @@ class Shell:
             return FAILURE
         except (TradingError, TyperException, OSError) as error:
             return self._complain(error, words)
+        except Exception as error:  # noqa: BLE001  # a flaw in a command must not end a session
+            logger.opt(exception=error).error("the command {!r} broke", line)
+            self._complain(error, words)
+            console.print(Text("this is a flaw; its traceback is in the log", style="dim"))
+            return FAILURE
 
     def _run(self, words: list[str]) -> int:
         if words == ["clear"]:
