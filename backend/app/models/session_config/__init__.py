@@ -1,5 +1,6 @@
 """The session config: its sections, and how one is read from a file, a text or a mapping."""
 
+from app.models.session_config.cost_sections import CommissionConfig, SlippageConfig
 from app.models.session_config.data_sections import (
     BacktestConfig,
     BarField,
@@ -20,9 +21,9 @@ from app.models.session_config.loading import (
 from app.models.session_config.session import AssetClass, ExchangeGroup, SessionConfig
 from app.models.session_config.trading_sections import (
     BrokerName,
-    CommissionConfig,
+    CarryConfig,
     ExecutionConfig,
-    SlippageConfig,
+    FillModelConfig,
     StrategyConfig,
 )
 
@@ -31,9 +32,11 @@ __all__ = [
     "BacktestConfig",
     "BarField",
     "BrokerName",
+    "CarryConfig",
     "CommissionConfig",
     "ExchangeGroup",
     "ExecutionConfig",
+    "FillModelConfig",
     "GapFiller",
     "Granularity",
     "Historical",

@@ -35,7 +35,6 @@ REMOVED = {
 
 LATER = {
     "risk": "risk limits are not available yet; leave it out",
-    "fill_model": "there is one fill model, and nothing to choose yet; leave it out",
 }
 """Fields that are planned and do nothing yet."""
 

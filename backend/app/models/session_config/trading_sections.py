@@ -1,21 +1,18 @@
-"""Who trades and what it costs: strategies, commission, slippage, the simulated account."""
+"""Who trades and on which terms: strategies, the account, how orders fill, what holding costs."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
-from app.core.costs import (
-    Commission,
-    NoCommission,
-    NoSlippage,
-    PercentOfValue,
-    PercentSlippage,
-    PerOrder,
-    PerShare,
-    Slippage,
-    TickSlippage,
+from app.core.carry import Carry
+from app.core.costs import Slippage
+from app.core.fill_rules import ALL_PCT, NS_PER_MS, FillRules
+from app.models.session_config.cost_sections import (
+    CommissionConfig,
+    NoCommissionConfig,
+    NoSlippageConfig,
+    SlippageConfig,
 )
 from app.models.session_config.kinds import (
     Name,
@@ -25,10 +22,6 @@ from app.models.session_config.kinds import (
     SymbolSelection,
     Word,
 )
-from app.models.session_config.wording import Wanted
-
-MOST_PERCENT = 10
-"""A cost above a tenth of the value is a slip of the decimal point."""
 
 
 class BrokerName(StrEnum):
@@ -46,9 +39,9 @@ class StrategyConfig(Section):
     )
     class_: StrategyClass = Field(
         alias="class",
-        description="A shipped strategy by its name (`strategy list` shows them), or your own "
-        "as `module:Class`.",
-        examples=["sma_cross", "my_package.my_module:MyStrategy"],
+        description="A shipped strategy by its name (`strategy list` shows them), or your own as "
+        "`my_file.py:Class` in the folder of strategies (`STRATEGIES_DIR`) or `module:Class`.",
+        examples=["sma_cross", "my_file.py:MyStrategy", "my_package.my_module:MyStrategy"],
     )
     symbols: SymbolSelection = Field(
         "all",
@@ -63,122 +56,78 @@ class StrategyConfig(Section):
     )
 
 
-class NoCommissionConfig(Section):
-    """Orders are free."""
+class FillModelConfig(Section):
+    """How much of a bar an order may take, how soon it acts, and what a touched limit is worth."""
 
-    model: Literal["none"] = Field(description="No commission.", examples=["none"])
-
-    def build(self) -> Commission:
-        """The commission the simulated exchange charges."""
-        return NoCommission()
-
-
-class PerShareConfig(Section):
-    """A fee for each share or unit."""
-
-    model: Literal["per_share"] = Field(
-        description="So much for each share or unit.", examples=["per_share"]
+    participation_pct: float = Field(
+        10.0,
+        ge=0,
+        le=ALL_PCT,
+        description="Most percent of a minute bar's volume one order may fill in it; the rest "
+        "waits for the next bar. 0: no cap.",
+        examples=[10],
     )
-    rate: float = Field(gt=0, description="Fee per share, in the quote currency.", examples=[0.005])
-    minimum: float = Field(
-        0.0, ge=0, description="Least fee of one fill, in the quote currency.", examples=[1.0]
+    latency_ms: float = Field(
+        0.0,
+        ge=0,
+        le=86_400_000,
+        description="Milliseconds from a decision until the order can trade: it trades from the "
+        "first bar that starts no earlier.",
+        examples=[250],
     )
-
-    def build(self) -> Commission:
-        """The commission the simulated exchange charges."""
-        return PerShare(self.rate, self.minimum)
-
-
-class PerOrderConfig(Section):
-    """A fee for each order."""
-
-    model: Literal["per_order"] = Field(
-        description="So much for each order that fills, whatever its size.", examples=["per_order"]
+    latency_bars: int = Field(
+        0, ge=0, le=1_000, description="Minute bars an order misses on top of that.", examples=[1]
     )
-    rate: float = Field(gt=0, description="Fee per order, in the quote currency.", examples=[1.0])
-
-    def build(self) -> Commission:
-        """The commission the simulated exchange charges."""
-        return PerOrder(self.rate)
-
-
-class PercentConfig(Section):
-    """A fee in percent of the value traded."""
-
-    model: Literal["percent"] = Field(
-        description="A percentage of the value traded.", examples=["percent"]
-    )
-    rate: float = Field(
-        gt=0,
-        le=MOST_PERCENT,
-        description="Percent of the value traded: 0.1 is a tenth of one percent.",
-        examples=[0.1],
-    )
-    minimum: float = Field(
-        0.0, ge=0, description="Least fee of one fill, in the quote currency.", examples=[0.0]
+    touch_fills: bool = Field(
+        default=False,
+        description="Whether a limit order fills when the price only touches it. Off, the price "
+        "has to trade through.",
+        examples=[False],
     )
 
-    def build(self) -> Commission:
-        """The commission the simulated exchange charges."""
-        return PercentOfValue(self.rate, self.minimum)
+    def build(self) -> FillRules:
+        """The rules the simulated exchange fills by."""
+        return FillRules(
+            participation_pct=self.participation_pct,
+            latency_ns=round(self.latency_ms * NS_PER_MS),
+            latency_bars=self.latency_bars,
+            touch_fills=self.touch_fills,
+        )
 
 
-class NoSlippageConfig(Section):
-    """Orders fill at the price itself."""
+class CarryConfig(Section):
+    """What is charged for holding from one session to the next, in percent a year."""
 
-    model: Literal["none"] = Field(description="No slippage.", examples=["none"])
-
-    def build(self) -> Slippage:
-        """By how much fills are worse than the price."""
-        return NoSlippage()
-
-
-class TickSlippageConfig(Section):
-    """Fills a number of price steps worse."""
-
-    model: Literal["ticks"] = Field(
-        description="A number of price steps worse than the price.", examples=["ticks"]
+    borrow_rate_pct: float = Field(
+        0.25,
+        ge=0,
+        le=1_000,
+        description="Fee for borrowed shares, on the market value of what is short. The default "
+        "is that of shares that are easy to borrow.",
+        examples=[0.25],
     )
-    amount: float = Field(gt=0, le=1_000, description="How many price steps.", examples=[1])
-    tick_size: float = Field(
-        gt=0,
-        description="The price step, in the quote currency: 0.01 for US shares.",
-        examples=[0.01],
+    margin_rate_pct: float = Field(
+        6.0, ge=0, le=100, description="Interest on money that is owed.", examples=[6.0]
     )
-
-    def build(self) -> Slippage:
-        """By how much fills are worse than the price."""
-        return TickSlippage(self.amount, self.tick_size)
-
-
-class PercentSlippageConfig(Section):
-    """Fills a percentage worse."""
-
-    model: Literal["percent"] = Field(
-        description="A percentage worse than the price.", examples=["percent"]
+    cash_rate_pct: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Interest on cash, proceeds of short sales left out.",
+        examples=[0.0],
     )
-    amount: float = Field(
-        gt=0,
-        le=MOST_PERCENT,
-        description="Percent of the price: 0.05 is a twentieth of one percent.",
-        examples=[0.05],
+    day_count: int = Field(
+        360, ge=360, le=366, description="Days of the year a rate is spread over.", examples=[360]
     )
 
-    def build(self) -> Slippage:
-        """By how much fills are worse than the price."""
-        return PercentSlippage(self.amount)
-
-
-CommissionConfig: TypeAlias = Annotated[
-    NoCommissionConfig | PerShareConfig | PerOrderConfig | PercentConfig,
-    Field(discriminator="model"),
-    Wanted("a section that names a model: none, per_share, per_order or percent", "sections"),
-]
-SlippageConfig: TypeAlias = Annotated[
-    NoSlippageConfig | TickSlippageConfig | PercentSlippageConfig,
-    Field(discriminator="model"),
-    Wanted("a section that names a model: none, ticks or percent", "sections"),
-]
+    def build(self) -> Carry:
+        """What the account is charged overnight."""
+        return Carry(
+            borrow_rate_pct=self.borrow_rate_pct,
+            margin_rate_pct=self.margin_rate_pct,
+            cash_rate_pct=self.cash_rate_pct,
+            day_count=self.day_count,
+        )
 
 
 class ExecutionConfig(Section):
@@ -212,6 +161,13 @@ class ExecutionConfig(Section):
         "and 4 intraday in a US margin account.",
         examples=[1],
     )
+    fill_model: FillModelConfig = Field(
+        default_factory=FillModelConfig, description="How orders fill."
+    )
+    carry: CarryConfig = Field(
+        default_factory=CarryConfig,
+        description="Borrowing and interest, charged for each night a position is held.",
+    )
     random_seed: int = Field(
         0,
         ge=0,
@@ -220,6 +176,10 @@ class ExecutionConfig(Section):
         "the same orders.",
         examples=[0],
     )
+
+    def build_slippage(self) -> Slippage:
+        """By how much fills are worse than the price, drawing from `random_seed` if at all."""
+        return self.slippage.build(self.random_seed)
 
 
 def watching_only() -> ExecutionConfig:

@@ -1,6 +1,7 @@
 """Reading sound configs: the shipped example, the shortest one, and what the models offer."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +9,31 @@ import pandas_market_calendars
 import pytest
 from pydantic import ValidationError
 
+from app.core.carry import Carry
 from app.core.costs import (
+    AllOf,
+    ImpactSlippage,
     NoCommission,
     NoSlippage,
     PercentOfValue,
     PercentSlippage,
     PerOrder,
     PerShare,
+    RandomSlippage,
+    RangeSlippage,
+    SpreadSlippage,
     TickSlippage,
+    Tier,
+    Tiered,
+    alpaca,
+    interactive_brokers_fixed,
+    interactive_brokers_tiered,
 )
 from app.core.exceptions import ConfigurationError
+from app.core.fill_rules import FillRules
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_DAY, ONE_MINUTE, Interval
+from app.core.regulatory_fees import RegulatoryFees
 from app.managers.data_manager.sample import SAMPLE_WINDOW
 from app.managers.time_manager.exchanges import EXCHANGES
 from app.models.session_config import (
@@ -139,6 +153,23 @@ def test_every_shipped_config_is_sound_and_survives_a_round_trip(path: Path) -> 
         ({"model": "per_share", "rate": 0.005}, PerShare(0.005, 0.0)),
         ({"model": "per_order", "rate": 1}, PerOrder(1.0)),
         ({"model": "percent", "rate": 0.1, "minimum": 0.5}, PercentOfValue(0.1, 0.5)),
+        (
+            {"model": "per_share", "rate": 0.005, "maximum_pct": 1, "regulatory_fees": True},
+            AllOf((PerShare(0.005, 0.0, 1.0), RegulatoryFees())),
+        ),
+        (
+            {
+                "model": "tiered",
+                "tiers": [{"up_to": 300_000, "rate": 0.0035}, {"rate": 0.002}],
+                "minimum": 0.35,
+                "maximum_pct": 1,
+            },
+            Tiered((Tier(300_000, 0.0035), Tier(math.inf, 0.002)), 0.35, 1.0),
+        ),
+        ({"model": "ibkr_fixed"}, interactive_brokers_fixed()),
+        ({"model": "ibkr_tiered"}, interactive_brokers_tiered()),
+        ({"model": "ibkr_tiered", "venue_rate": 0}, interactive_brokers_tiered(0.0)),
+        ({"model": "alpaca"}, alpaca()),
     ],
 )
 def test_commission_sections_build_their_models(section: dict[str, Any], model: object) -> None:
@@ -151,10 +182,57 @@ def test_commission_sections_build_their_models(section: dict[str, Any], model: 
         ({"model": "none"}, NoSlippage()),
         ({"model": "ticks", "amount": 2, "tick_size": 0.25}, TickSlippage(2.0, 0.25)),
         ({"model": "percent", "amount": 0.05}, PercentSlippage(0.05)),
+        ({"model": "range", "amount": 10}, RangeSlippage(10.0)),
+        (
+            {"model": "spread", "amount": 0.02, "least_ticks": 1},
+            SpreadSlippage(0.02, 1.0, 0.01),
+        ),
+        ({"model": "impact"}, ImpactSlippage(1.0, 0.0)),
+        ({"model": "impact", "coefficient": 0.5, "spread": 0.02}, ImpactSlippage(0.5, 0.02)),
+        ({"model": "random", "amount": 0.05}, RandomSlippage(0.05, seed=42)),
     ],
 )
 def test_slippage_sections_build_their_models(section: dict[str, Any], model: object) -> None:
-    assert execution(slippage=section).slippage.build() == model
+    assert execution(slippage=section, random_seed=42).build_slippage() == model
+
+
+def test_how_orders_fill_and_what_holding_costs() -> None:
+    said = execution(
+        fill_model={"participation_pct": 5, "latency_ms": 250.5, "latency_bars": 1},
+        carry={"borrow_rate_pct": 2, "margin_rate_pct": 7, "cash_rate_pct": 1, "day_count": 365},
+    )
+    assert said.fill_model.build() == FillRules(
+        participation_pct=5.0, latency_ns=250_500_000, latency_bars=1
+    )
+    assert said.carry.build() == Carry(
+        borrow_rate_pct=2.0, margin_rate_pct=7.0, cash_rate_pct=1.0, day_count=365
+    )
+    unsaid = execution()
+    assert unsaid.fill_model.build() == FillRules(participation_pct=10.0)
+    assert unsaid.carry.build() == Carry(borrow_rate_pct=0.25, margin_rate_pct=6.0)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "problem"),
+    [
+        (
+            [{"rate": 1}, {"rate": 2}],
+            "tiers[0].up_to: is missing; only the last tier has no end",
+        ),
+        (
+            [{"up_to": 9, "rate": 1}, {"up_to": 5, "rate": 1}, {"rate": 2}],
+            "tiers[1].up_to: 5 is not above the 9 of the tier before; list tiers in rising order",
+        ),
+        (
+            [{"up_to": 9, "rate": 1}],
+            "tiers[0].up_to: 9 ends the last tier; leave it out, so that every share has a rate",
+        ),
+    ],
+)
+def test_tiers_follow_one_another(tiers: list[dict[str, float]], problem: str) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        execution(commission={"model": "tiered", "tiers": tiers})
+    assert refusal.value.problems == (f"execution.commission.{problem}",)
 
 
 def test_selections_come_in_the_order_of_the_session() -> None:

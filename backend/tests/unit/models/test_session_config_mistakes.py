@@ -128,7 +128,7 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         "none",
         (
             'execution.commission: "none" is a text; a section that names a model: none, '
-            "per_share, per_order or percent is wanted "
+            "per_share, per_order, percent, tiered, ibkr_fixed, ibkr_tiered or alpaca is wanted "
             '(for example {"model": "per_share", "rate": 0.005, "minimum": 1.0})'
         ),
     ),
@@ -218,7 +218,7 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         "per-share",
         (
             'execution.commission.model: "per-share" is not known; did you mean "per_share"? '
-            "Use none, per_share, per_order or percent"
+            "Use none, per_share, per_order, percent, tiered, ibkr_fixed, ibkr_tiered or alpaca"
         ),
     ),
     (
