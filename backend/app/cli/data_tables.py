@@ -10,9 +10,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from app.core.corporate_actions import ActionKind, CorporateAction
 from app.core.market_halts import MarketHalt
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import market_time
+from app.services.market_data.corporate_actions import ActionImportSummary
 from app.services.market_data.csv_import import ImportedSymbol, ImportSummary
 from app.services.market_data.gap_detection import Gap
 from app.services.market_data.parquet_storage import StoredCoverage
@@ -39,6 +41,28 @@ def render_import(summary: ImportSummary) -> RenderableType:
     if summary.rejected > _SHOWN_REJECTIONS:
         lines.append(f"… and {summary.rejected - _SHOWN_REJECTIONS:,} more refused rows")
     return Group(table, *(Text(line) for line in lines))
+
+
+def render_action_import(summary: ActionImportSummary) -> RenderableType:
+    """What an import of splits and dividends stored and refused."""
+    head = f"{summary.path.name}: {summary.rows:,} rows of {', '.join(summary.symbols)}: "
+    counts = f"{summary.added:,} new, {summary.replaced:,} changed, {summary.unchanged:,} known, "
+    lines = [f"{head}{counts}{len(summary.refused):,} refused"]
+    lines += [f"Note: {note}" for note in summary.notes]
+    lines += [f"Refused: line {line}: {why}" for line, why in summary.refused[:_SHOWN_REJECTIONS]]
+    if len(summary.refused) > _SHOWN_REJECTIONS:
+        lines.append(f"… and {len(summary.refused) - _SHOWN_REJECTIONS:,} more refused rows")
+    return Group(*(Text(line) for line in lines))
+
+
+def render_actions(found: Iterable[CorporateAction]) -> RenderableType:
+    """Splits and dividends, one a line."""
+    table = _table("Symbol", "Ex-date", "Kind")
+    table.add_column("Value", justify="right")
+    for each in found:
+        unit = " for 1" if each.kind is ActionKind.SPLIT else " per unit"
+        table.add_row(each.symbol, str(each.ex_date), each.kind.value, f"{each.value:g}{unit}")
+    return table
 
 
 def render_coverage(stored: Iterable[StoredCoverage]) -> RenderableType:

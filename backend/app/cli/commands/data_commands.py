@@ -69,6 +69,52 @@ def import_csv(
         console.print(render_import(summary))
 
 
+@app.command(
+    "import-actions",
+    short_help="Store the splits and dividends of a file.",
+    epilog="Example: data import-actions actions.csv",
+)
+def import_actions(
+    path: Annotated[
+        Path, typer.Argument(help="A .csv with the columns symbol, date, kind, value.")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Store splits and dividends by ex-date; refused rows are named with line and reason."""
+    from app.cli.data_tables import render_action_import
+    from app.cli.output import console, print_json
+    from app.config.settings import get_settings
+    from app.services.market_data.corporate_actions import ActionStorage, import_actions
+
+    summary = import_actions(path, ActionStorage(get_settings().bars_dir))
+    if as_json:
+        print_json(summary)
+    else:
+        console.print(render_action_import(summary))
+
+
+@app.command(
+    short_help="The stored splits and dividends of a symbol.", epilog="Example: data actions AAPL"
+)
+def actions(symbol: Symbol, as_json: Json = False) -> None:
+    """Splits and dividends by ex-date."""
+    from app.cli.data_tables import render_actions
+    from app.cli.output import console, print_json
+    from app.config.settings import get_settings
+    from app.services.market_data.corporate_actions import ActionStorage
+
+    found = ActionStorage(get_settings().bars_dir).read(symbol)
+    if as_json:
+        print_json(list(found))
+    elif found:
+        console.print(render_actions(found))
+    else:
+        console.print(
+            f"No splits or dividends of {symbol} are stored; import them with: "
+            "data import-actions FILE"
+        )
+
+
 @app.command("list", epilog="Example: data list")
 def list_symbols(as_json: Json = False) -> None:
     """What is stored, per symbol."""
@@ -99,6 +145,9 @@ def export(
     ] = "1m",
     first: First = None,
     last: Last = None,
+    adjustment: Annotated[
+        str, typer.Option(help="raw (as traded), split, dividend or all: taken out of prices.")
+    ] = "raw",
     exchange: Exchange = "US_EQUITY",
 ) -> None:
     """Write bars to a file: times in UTC, ready to be imported again."""
@@ -106,12 +155,12 @@ def export(
 
     manager, dates = _data_manager(exchange), (_date(first), _date(last))
     if interval == "1m":
-        bars = manager.stored_bars(symbol, *dates)
+        bars = manager.stored_bars(symbol, *dates, adjustment=adjustment)
     else:
         begin, end = manager.stored_range(symbol, *dates)
         if first is None:  # the first week may begin before the first stored bar
             begin -= timedelta(days=6)
-        bars = manager.get_bars(symbol, interval, begin, end)
+        bars = manager.get_bars(symbol, interval, begin, end, adjustment=adjustment)
     _write(bars, path)
     if path != "-":
         console.print(f"{len(bars):,} bars of {symbol} ({bars.interval}) written to {path}")

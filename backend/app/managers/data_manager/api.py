@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from app.core.corporate_actions import Adjustment, CorporateAction
 from app.core.data_structures import BarColumns, Quote, Tick
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.intervals import Interval
@@ -19,8 +20,14 @@ from app.managers.data_manager.ports import MarketTime
 from app.managers.data_manager.streams import BarStreams
 from app.models.database import SessionLocal
 from app.services.market_data.bar_aggregation import aggregate, regular_minutes
+from app.services.market_data.corporate_actions import (
+    ActionImportSummary,
+    ActionStorage,
+    import_actions,
+)
 from app.services.market_data.csv_import import ImportSummary, Progress, import_bars
 from app.services.market_data.parquet_storage import ParquetStorage, StoredCoverage
+from app.services.market_data.price_adjustment import adjusted, stored_factors
 from app.services.market_data.quality_scoring import (
     Finding,
     QualityColumns,
@@ -55,6 +62,7 @@ class DataManager:
     ) -> None:
         self._storage = storage
         self._ticks = TickStorage(storage.root)
+        self._actions = ActionStorage(storage.root)
         self._time = time_manager
         self._open_database = open_database
         self.streams = BarStreams()
@@ -83,26 +91,41 @@ class DataManager:
         end: date,
         *,
         extended_hours: bool = False,
+        adjustment: str = "raw",
     ) -> Bars:
         """Complete bars that start from `start` on and before `end`.
 
         An `end` that is a date includes that day. Longer bars are made from the minutes,
         aligned to the session; bars outside regular hours come only with `extended_hours`.
+        With an `adjustment` (``split``, ``dividend``, ``all``) prices are those of the last
+        stored bar that is not later than the present: no later split or dividend is in them.
         """
-        step = Interval.parse(interval)
+        step, kind = Interval.parse(interval), _adjustment(adjustment)
         first_ns, last_ns = self._range(start, end)
         grid = self._grid(first_ns, last_ns, margin=_WEEK if step.days == 7 else timedelta())
         if extended_hours:
             grid = grid.extended()
-        minutes = self._minutes(symbol, grid)
+        minutes = self._adjusted(symbol, self._minutes(symbol, grid), kind)
         bars = aggregate(minutes, step, grid, until_ns=self._time.now_ns())
         return Bars(symbol, step, bars.between(first_ns, last_ns), self._time.timezone)
 
-    def stored_bars(self, symbol: str, start: date | None = None, end: date | None = None) -> Bars:
-        """Every stored minute from `start` on and before `end`, outside the sessions too."""
+    def stored_bars(
+        self,
+        symbol: str,
+        start: date | None = None,
+        end: date | None = None,
+        *,
+        adjustment: str = "raw",
+    ) -> Bars:
+        """Every stored minute from `start` on and before `end`, outside the sessions too.
+
+        `adjustment` is as in `get_bars`.
+        """
+        kind = _adjustment(adjustment)
         coverage = self._storage.coverage(symbol)
         first_ns, last_ns = self._range(*self._within(coverage, start, end))
         columns = self._storage.read(symbol, first_ns, min(last_ns, self._time.now_ns()))
+        columns = self._adjusted(symbol, columns, kind)
         return Bars(symbol, Interval.parse("1m"), columns, self._time.timezone)
 
     def stored_range(
@@ -173,6 +196,21 @@ class DataManager:
         """
         days = self._within(self._storage.coverage(symbol), start, end)
         return self._storage.delete(symbol, *self._range(*days))
+
+    # ── splits and dividends ─────────────────────────────────────────────────
+
+    def get_actions(self, symbol: str) -> tuple[CorporateAction, ...]:
+        """The stored splits and dividends of `symbol` up to the present's date, by date.
+
+        Raises:
+            DataError: if their file is damaged.
+        """
+        today = self._time.get_current_time().date()
+        return tuple(each for each in self._actions.read(symbol) if each.ex_date <= today)
+
+    def import_actions(self, path: str | Path) -> ActionImportSummary:
+        """Store the splits and dividends of a .csv or .csv.gz file (see `import_actions`)."""
+        return import_actions(Path(path), self._actions)
 
     # ── streams ──────────────────────────────────────────────────────────────
 
@@ -247,6 +285,21 @@ class DataManager:
 
     # ── insides ──────────────────────────────────────────────────────────────
 
+    def _adjusted(self, symbol: str, bars: BarColumns, adjustment: Adjustment) -> BarColumns:
+        """`bars` in the prices of the last stored bar that is not later than the present."""
+        if adjustment is Adjustment.RAW or not len(bars):
+            return bars
+        actions = self.get_actions(symbol)
+        if not actions:
+            return bars
+        coverage, now_ns = self._storage.coverage(symbol), self._time.now_ns()
+        last_ns = min(coverage.last_ns, now_ns)
+        sessions = self._sessions_between(coverage.first_ns, last_ns)
+        return adjusted(
+            bars,
+            stored_factors(self._storage, actions, adjustment, sessions, until_ns=last_ns),
+        )
+
     def _minutes(self, symbol: str, grid: SessionGrid) -> BarColumns:
         """Stored minutes in the sessions of `grid`, none that is not over yet."""
         self._storage.coverage(symbol)
@@ -304,6 +357,15 @@ def _some(rows: list[Row], kind: str, symbol: str, day: date) -> list[Row]:
             f"no {kind} of {symbol!r} on {day} are stored; import them with import_ticks"
         )
     return rows
+
+
+def _adjustment(text: str) -> Adjustment:
+    try:
+        return Adjustment(text)
+    except ValueError:
+        raise ConfigurationError(
+            f"adjustment {text!r} is not one; use {', '.join(Adjustment)}"
+        ) from None
 
 
 def _zone_name(timezone: str) -> str:

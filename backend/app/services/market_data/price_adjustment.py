@@ -6,6 +6,7 @@ that prices on both sides of it compare: ``1 / ratio`` for a split (volume by ``
 multipliers of Yahoo's adjusted close and of LEAN's factor files.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -13,16 +14,22 @@ import numpy as np
 
 from app.core.corporate_actions import (
     ActionEvent,
+    ActionKind,
     Adjustment,
     CorporateAction,
     DividendEvent,
+    SessionActions,
     SplitEvent,
     events_by_session,
 )
 from app.core.data_structures import BarColumns
 from app.core.exceptions import DataError
 from app.core.sessions import SessionGrid
-from app.core.types import Floats, Int64s
+from app.core.types import DAY_NS, Floats, Int64s
+from app.services.market_data.bar_aggregation import regular_minutes
+from app.services.market_data.parquet_storage import ParquetStorage
+
+_MONTH_NS = 31 * DAY_NS
 
 LastClose = Callable[[int], float | None]
 """The last close (unadjusted) of a session bar that ended by a time; None if there is none."""
@@ -54,15 +61,14 @@ def adjustment_factors(
     Raises:
         DataError: for a dividend that is not below the close before it.
     """
-    kinds = {kind.value for kind in adjustment.kinds}
     rows: list[tuple[int, float, float]] = []
     ratio, split_ns = 1.0, -1
     for event in events:
         if isinstance(event, SplitEvent):
             ratio, split_ns = event.ratio, event.effective_ns
-            if "split" in kinds:
+            if ActionKind.SPLIT in adjustment.kinds:
                 rows.append((event.effective_ns, 1.0 / event.ratio, event.ratio))
-        elif "dividend" in kinds:
+        elif ActionKind.DIVIDEND in adjustment.kinds:
             same_day = ratio if split_ns == event.effective_ns else 1.0
             close = last_close(event.effective_ns)
             if close is not None:
@@ -122,3 +128,68 @@ def symbol_events(
     """The events of one symbol in `sessions`, in time order, splits before dividends."""
     events = events_by_session(actions, sessions)
     return tuple(event for number in sorted(events) for event in events[number])
+
+
+def stored_factors(
+    storage: ParquetStorage,
+    actions: Iterable[CorporateAction],
+    adjustment: Adjustment,
+    sessions: SessionGrid,
+    *,
+    until_ns: int | None = None,
+) -> AdjustmentFactors:
+    """The factors of one symbol's `actions` in `sessions`, effective by `until_ns`.
+
+    The close before a dividend is that of the last stored bar in `sessions`.
+    """
+    events = symbol_events(actions, sessions)
+    if until_ns is not None:
+        events = tuple(event for event in events if event.effective_ns <= until_ns)
+
+    def last_close(before_ns: int, symbol: str) -> float | None:
+        for first_ns in (before_ns - _MONTH_NS, int(sessions.open_ns[0])):
+            minutes = regular_minutes(storage.read(symbol, first_ns, before_ns), sessions)
+            if len(minutes):
+                return float(minutes.close[-1])
+        return None
+
+    name = events[0].symbol if events else ""
+    return adjustment_factors(events, adjustment, lambda before_ns: last_close(before_ns, name))
+
+
+def events_left(
+    actions: Iterable[CorporateAction],
+    adjustment: Adjustment,
+    sessions: SessionGrid,
+    *,
+    basis_ns: int,
+) -> SessionActions:
+    """The events that still happen to positions in prices adjusted to `basis_ns`.
+
+    What is taken out of prices does not happen to positions. Where splits are, a unit stands
+    for the units it has become since the basis, and is paid the dividends of all of them.
+    """
+    every = list(actions)
+    left = [action for action in every if action.kind not in adjustment.kinds]
+    events = events_by_session(left, sessions)
+    if ActionKind.SPLIT not in adjustment.kinds:
+        return events
+    splits = events_by_session((a for a in every if a.kind is ActionKind.SPLIT), sessions)
+    return {
+        number: tuple(_per_basis_unit(event, splits, basis_ns) for event in here)
+        for number, here in events.items()
+    }
+
+
+def _per_basis_unit(event: ActionEvent, splits: SessionActions, basis_ns: int) -> ActionEvent:
+    if isinstance(event, SplitEvent):
+        return event
+    ratios = [
+        split.ratio
+        for here in splits.values()
+        for split in here
+        if isinstance(split, SplitEvent)
+        and split.symbol == event.symbol
+        and basis_ns < split.effective_ns <= event.effective_ns
+    ]
+    return replace(event, amount=event.amount * math.prod(ratios))
