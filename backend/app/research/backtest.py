@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import __version__
+from app.core.carry import Carry
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.fill_rules import FillRules
 from app.core.sessions import SessionGrid
 from app.core.strategy import Strategy
 from app.research.inputs import columns_by_symbol
@@ -17,7 +19,7 @@ from app.services.simulation.plan import StrategyEntry
 from app.services.simulation.simulation import Simulation, Terms
 from app.strategies.soundness import require_sound
 
-_FREE, _EXACT = NoCommission(), NoSlippage()
+_FREE, _EXACT, _WHOLE, _NO_CARRY = NoCommission(), NoSlippage(), FillRules(), Carry()
 
 
 def run_backtest(
@@ -30,6 +32,8 @@ def run_backtest(
     commission: Commission = _FREE,
     slippage: Slippage = _EXACT,
     leverage: float = 1.0,
+    fill_rules: FillRules = _WHOLE,
+    carry: Carry = _NO_CARRY,
     sessions: SessionGrid | None = None,
     timezone: str | None = None,
     name: str | None = None,
@@ -47,6 +51,9 @@ def run_backtest(
         commission: a model of `app.core.costs`; free by default.
         slippage: a model of `app.core.costs`; exact by default.
         leverage: value that may be held per unit of equity.
+        fill_rules: participation in a bar's volume, latency, touched limits; by default orders
+            fill whole, at once, and only when the price trades through.
+        carry: fees of borrowing and interest; none by default.
         sessions: the trading sessions; bars outside them are left out. Without it the sessions
             are read off the bars and every bar is used.
         timezone: of the market, for dates of sessions read off the bars.
@@ -76,7 +83,14 @@ def run_backtest(
         entries=[entry],
         symbols=tuple(minutes),
         sessions=grid,
-        terms=Terms(cash=cash, commission=commission, slippage=slippage, leverage=leverage),
+        terms=Terms(
+            cash=cash,
+            commission=commission,
+            slippage=slippage,
+            leverage=leverage,
+            fill_rules=fill_rules,
+            carry=carry,
+        ),
     )
     log = simulation.run(minutes, history_until_ns=0, until_ns=int(grid.close_ns[-1]))
     return RunResult(

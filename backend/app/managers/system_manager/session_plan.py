@@ -117,8 +117,10 @@ def _terms(config: SessionConfig) -> Terms:
     return Terms(
         cash=execution.starting_cash,
         commission=execution.commission.build(),
-        slippage=execution.slippage.build(),
+        slippage=execution.build_slippage(),
         leverage=execution.leverage,
+        fill_rules=execution.fill_model.build(),
+        carry=execution.carry.build(),
     )
 
 
