@@ -1,11 +1,14 @@
 """From a session config to what a run needs: sessions, strategies, symbols, data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.core.corporate_actions import Adjustment, CorporateAction, SessionActions
+from app.core.data_structures import BarColumns
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.indicators import IndicatorSpec
 from app.core.market_halts import MarketHalt
@@ -13,7 +16,14 @@ from app.core.session_data import SeriesKey
 from app.core.sessions import SessionGrid
 from app.managers.time_manager import TimeManager
 from app.models.session_config import SessionConfig
+from app.services.market_data.corporate_actions import ActionStorage
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.market_data.price_adjustment import (
+    AdjustmentFactors,
+    adjusted,
+    events_left,
+    stored_factors,
+)
 from app.services.simulation.plan import StrategyEntry
 from app.services.simulation.simulation import Terms
 from app.strategies.registry import load_strategy
@@ -24,7 +34,8 @@ class SessionPlan:
     """Everything decided before a run: nothing in it changes while it runs.
 
     `sessions` holds history first; trading begins with number `first_session`. `halts` are
-    the market-wide halts in them.
+    the market-wide halts in them, `actions` the splits and dividends that happen to positions
+    before each, `factors` those taken out of each symbol's prices.
     """
 
     config: SessionConfig
@@ -37,6 +48,13 @@ class SessionPlan:
     historical: dict[str, IndicatorSpec]
     terms: Terms
     synthetic: bool
+    actions: SessionActions
+    factors: Mapping[str, AdjustmentFactors]
+
+    def adjusted(self, symbol: str, bars: BarColumns) -> BarColumns:
+        """Stored bars in the prices of this session: as of the first session traded."""
+        basis_ns = int(self.sessions.pre_open_ns[self.first_session])
+        return adjusted(bars, self.factors[symbol], basis_ns=basis_ns)
 
 
 def plan_session(
@@ -54,6 +72,7 @@ def plan_session(
     Raises:
         ConfigurationError: naming the field, for a window without sessions, a symbol without
             bars in it, or a strategy that cannot be loaded.
+        DataError: if the stored splits and dividends of a symbol are damaged.
     """
     history = max((e.trailing_days for e in config.session_data_config.historical.data), default=0)
     first, last = time_manager.get_backtest_window(db)
@@ -63,6 +82,8 @@ def plan_session(
         sessions = sessions.extended()
     symbols = config.session_data_config.symbols
     data = config.session_data_config.historical
+    adjustment = config.session_data_config.adjustment
+    actions = {symbol: ActionStorage(storage.root).read(symbol) for symbol in symbols}
     return SessionPlan(
         config=config,
         symbols=symbols,
@@ -79,7 +100,23 @@ def plan_session(
         historical={name: indicator.spec for name, indicator in data.indicators.items()},
         terms=_terms(config),
         synthetic=_require_bars(storage, symbols, sessions, history),
+        actions=_actions(actions, adjustment, sessions, history),
+        factors={
+            symbol: stored_factors(storage, own, adjustment, sessions)
+            for symbol, own in actions.items()
+        },
     )
+
+
+def _actions(
+    actions: Mapping[str, tuple[CorporateAction, ...]],
+    adjustment: Adjustment,
+    sessions: SessionGrid,
+    first_session: int,
+) -> SessionActions:
+    every = [action for own in actions.values() for action in own]
+    basis_ns = int(sessions.pre_open_ns[first_session])
+    return events_left(every, adjustment, sessions, basis_ns=basis_ns)
 
 
 def _days_before(time_manager: TimeManager, db: Session, first: date, count: int) -> date:

@@ -58,6 +58,7 @@ class SessionRun:
             terms=plan.terms,
             extra_series=(*plan.extra_series, *streams.wanted_series(plan.symbols)),
             isolate=True,
+            actions=plan.actions,
         )
         gate = plan.config.session_data_config.quality_gate
         self.simulation.derivation.guard(gate.build() if gate else None, plan.halts)
@@ -144,7 +145,8 @@ class SessionRun:
         return self.ended.wait(timeout_s)
 
     def _read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
-        return regular_minutes(self._storage.read(symbol, first_ns, last_ns), self.plan.sessions)
+        stored = self._storage.read(symbol, first_ns, last_ns)
+        return self.plan.adjusted(symbol, regular_minutes(stored, self.plan.sessions))
 
     def _end(self) -> None:
         """In the coordinator's thread: wait for the others, conclude, and say it is over."""

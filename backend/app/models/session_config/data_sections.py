@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from app.core.corporate_actions import Adjustment
 from app.core.indicators import IndicatorSpec
 from app.core.quality_gate import GateAction, QualityGate
 from app.models.session_config.kinds import (
@@ -322,6 +323,15 @@ class SessionDataConfig(Section):
         description="Whether pre- and post-market belong to the session. Off, only regular "
         "hours are traded, and nothing outside them enters a bar, indicator or score.",
         examples=[False],
+    )
+    adjustment: Word[Adjustment] = Field(
+        Adjustment.RAW,
+        description="What is taken out of prices. `raw`: nothing; positions and open orders are "
+        "adjusted over a split and dividends are paid to cash, as in an account, and indicators "
+        "see the jump of a split. `split`, `dividend` or `all`: prices are carried on as of the "
+        "first session traded, so that indicators see no jump, and what is taken out does not "
+        "happen to positions.",
+        examples=["raw"],
     )
 
     @model_validator(mode="after")
