@@ -1,10 +1,11 @@
 """A backtest from Python: no database, no thread, no file; the engine of the sessions, inline."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from app import __version__
 from app.core.carry import Carry
+from app.core.corporate_actions import CorporateAction, events_by_session
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.fill_rules import FillRules
@@ -36,6 +37,7 @@ def run_backtest(
     carry: Carry = _NO_CARRY,
     sessions: SessionGrid | None = None,
     timezone: str | None = None,
+    actions: Iterable[CorporateAction] = (),
     name: str | None = None,
 ) -> RunResult:
     """Run `strategy` over one-minute `bars` and return everything that happened.
@@ -57,6 +59,8 @@ def run_backtest(
         sessions: the trading sessions; bars outside them are left out. Without it the sessions
             are read off the bars and every bar is used.
         timezone: of the market, for dates of sessions read off the bars.
+        actions: splits and dividends, where `bars` are as traded; bars that are adjusted need
+            none. Positions and open orders follow a split, dividends are paid to cash.
         name: what the run is called in its report.
 
     Raises:
@@ -83,6 +87,7 @@ def run_backtest(
         entries=[entry],
         symbols=tuple(minutes),
         sessions=grid,
+        actions=events_by_session(actions, grid),
         terms=Terms(
             cash=cash,
             commission=commission,

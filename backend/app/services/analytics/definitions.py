@@ -367,8 +367,8 @@ it is never zero or infinite by accident.
   after four for one are a trade of 400 bought at 125. Equity does not move: the last close is
   divided as the units are multiplied. `position` at a bar is in the units of that bar.
 - **Dividends** are paid to cash on the ex-date, before its first bar: equity has the cash when
-  the price falls by it. What belongs to no symbol (interest on cash) is in the account's
-  figures only.
+  the price falls by it. What belongs to no symbol (borrow cost, interest) is in the
+  account's figures only.
 - **Buy & hold** spreads the starting cash evenly over all symbols, buys each at the open of
   its first bar in fractions, free of costs, and holds to the last close; splits multiply what
   is held, dividends are kept as cash.
