@@ -67,10 +67,15 @@ class Command:
         return next((option for option in self.options if flag in option.flags), None)
 
     @property
+    def usage_parts(self) -> tuple[str, ...]:
+        """How it is typed, in parts that stay together: ``("data list", "[--json]")``."""
+        arguments = map(_argument_usage, self.arguments)
+        return (self.name, *arguments, *(f"[{_option_usage(option)}]" for option in self.options))
+
+    @property
     def usage(self) -> str:
         """How it is typed: ``data quality SYMBOL [--from DATE] …``."""
-        words = [self.name, *(_argument_usage(argument) for argument in self.arguments)]
-        return " ".join([*words, *(f"[{_option_usage(option)}]" for option in self.options)])
+        return " ".join(self.usage_parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,9 @@
 """Help at three levels: everything, a namespace, a command; each command with an example."""
 
-import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.table import Table
@@ -86,7 +85,7 @@ def _command_page(command: Command) -> RenderableType:
     parts: list[RenderableType] = [_title(command.name, command.summary)]
     if text and text != command.summary:
         parts.append(Padding(Text(text), (0, 0, 0, 2)))
-    parts.append(_section("Usage", [Text(_unbroken(command.usage))]))
+    parts.append(_section("Usage", [_Filled(command.usage_parts)]))
     if command.arguments:
         parts.append(_parameters("Arguments", command.arguments))
     if command.options:
@@ -111,9 +110,20 @@ def _parameters(title: str, parameters: Iterable[Parameter]) -> RenderableType:
     return _section(title, [table], indent=0)
 
 
-def _unbroken(usage: str) -> str:
-    """`usage` whose options are not parted from their values at the end of a line."""
-    return re.sub(r"\[[^]]*\]", lambda found: found[0].replace(" ", "\N{NO-BREAK SPACE}"), usage)
+class _Filled:
+    """Parts in lines as long as the terminal allows; a part is broken only if it must be."""
+
+    def __init__(self, parts: Iterable[str]) -> None:
+        self._parts = tuple(parts)
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        line, indent = "", ""
+        for part in self._parts:
+            if line.strip() and len(line) + 1 + len(part) > options.max_width:
+                yield Text(line)
+                line = indent = "  "
+            line += part if line == indent else f" {part}"
+        yield Text(line)
 
 
 def _title(name: str, about: str) -> Text:

@@ -15,7 +15,7 @@ app = typer.Typer(
 Json = Annotated[bool, JSON_OPTION]
 
 
-@app.command("list")
+@app.command("list", epilog="Example: run list --limit 5")
 def list_runs(
     limit: Annotated[int, typer.Option(min=1, help="How many, newest first.")] = 20,
     as_json: Json = False,
@@ -36,7 +36,7 @@ def list_runs(
         console.print("No run yet. Start one: system start session_configs/example_session.json")
 
 
-@app.command()
+@app.command(epilog="Example: run show 4d805789")
 def show(
     run_id: Annotated[str, typer.Argument(help="The run's id, or how it begins.")],
     as_json: Json = False,
