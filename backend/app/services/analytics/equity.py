@@ -93,6 +93,16 @@ def symbol_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
     return _curve(log.starting_cash, grid, cash, value, np.abs(value))
 
 
+def strategy_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
+    """The curve the account would have had with the fills of strategy number `index` alone.
+
+    And with its dividends; number -1 has what belongs to no strategy, such as interest.
+    """
+    fills = log.fills.take(log.fills.strategy == index)
+    flows = [flow for flow in log.cash_flows if flow.strategy == index]
+    return account_curve(replace(log, fills=fills, cash_flows=flows), grid)
+
+
 def symbol_value(log: RunLog, index: int, grid: Int64s) -> Floats:
     """Worth of the position in symbol number `index` at every time of `grid`, marked at closes."""
     units, bars = _final_units(log, index, grid), final_prices(log, index)

@@ -13,6 +13,7 @@ from app.core.data_structures import BarColumns
 from app.core.run_log import FillColumns, RunLog
 from app.core.types import Floats, Int64s
 from app.services.analytics.equity import EquityCurve, symbol_position
+from app.services.analytics.strategies import StrategyLedger
 from app.services.analytics.trades import TradeColumns, excursions_pct
 
 UTC_TIME = pl.Datetime("ns", "UTC")
@@ -101,6 +102,14 @@ def equity_frame(curve: EquityCurve) -> pl.DataFrame:
             "drawdown_pct": curve.drawdown_pct,
         }
     )
+
+
+def strategy_equity_frame(
+    curve: EquityCurve, ledgers: Mapping[str, StrategyLedger]
+) -> pl.DataFrame:
+    """One row per minute bar end: what each strategy added to the starting cash by then."""
+    parts = {name: ledger.contribution for name, ledger in ledgers.items()}
+    return pl.DataFrame({"time": _times(curve.time_ns)} | parts)
 
 
 def validation_frame(

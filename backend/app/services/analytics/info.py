@@ -18,6 +18,7 @@ class RunInfo:
         data_fingerprint: hash of the bars used.
         code_version: version of the platform.
         is_synthetic: whether prices were generated; said prominently wherever results show.
+        ended: by strategy that was ended before the run was, when and why; said likewise.
         columns: by symbol and name, derived values and indicators: one value per minute bar,
             NaN where not yet known. They go into the validation file.
         quality_pct: by symbol, the quality in force at each minute bar.
@@ -30,5 +31,6 @@ class RunInfo:
     data_fingerprint: str = ""
     code_version: str = ""
     is_synthetic: bool = False
+    ended: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, Mapping[str, Floats]] = field(default_factory=dict)
     quality_pct: Mapping[str, Floats] = field(default_factory=dict)

@@ -11,12 +11,23 @@ from app.services.analytics.display import figure, figure_rows, format_figure
 from app.services.analytics.equity import EquityCurve, present
 from app.services.analytics.info import RunInfo
 from app.services.analytics.statistics import Figures, session_returns
+from app.services.analytics.strategies import StrategyLedger
 from app.services.analytics.trades import TradeColumns
 from app.services.reporting.data import CurveData, Figure, FillData, ReportData, Table, TradeData
 
 _SYMBOL_COLUMNS = (
     *("net_profit", "return_pct", "benchmark_return_pct", "sharpe", "max_drawdown_pct"),
     *("exposure_pct", "trades", "win_rate_pct", "profit_factor", "expectancy", "commission"),
+)
+
+_LEDGER_COLUMNS = (
+    *(("Net Profit", "profit"), ("Realised", "realised"), ("Open", "open_profit")),
+    *(("Carry", "carry"), ("Commission", "commission"), ("Slippage", "slippage")),
+    ("Cash Used", "cash_used"),
+)
+_STRATEGY_COLUMNS = (
+    *("fills", "trades", "win_rate_pct", "profit_factor", "sharpe", "max_drawdown_pct"),
+    "exposure_pct",
 )
 
 
@@ -30,6 +41,8 @@ def report_data(
     metrics: Figures,
     benchmark_metrics: Figures,
     symbol_metrics: Mapping[str, Figures],
+    strategy_metrics: Mapping[str, Figures],
+    strategy_ledgers: Mapping[str, StrategyLedger],
     order_hash: str,
 ) -> ReportData:
     """Everything the report of one run shows."""
@@ -37,11 +50,13 @@ def report_data(
         title=info.name,
         subtitle=subtitle(log),
         is_synthetic=info.is_synthetic,
+        notices=[f"Strategy {name} was ended: {why}" for name, why in info.ended.items()],
         headline=_headline(metrics, benchmark_metrics),
         figures=figure_rows(metrics, benchmark_metrics),
         symbols=log.symbols,
         strategies=log.strategies,
         symbol_figures=_symbol_table(symbol_metrics),
+        strategy_figures=_strategy_table(strategy_ledgers, strategy_metrics),
         sessions=log.sessions,
         session_returns=session_returns(curve, log.sessions),
         curve=CurveData(curve.time_ns, curve.equity, benchmark.equity, curve.peak),
@@ -107,6 +122,21 @@ def _symbol_table(metrics: Mapping[str, Figures]) -> Table:
         for name, figures in metrics.items()
     ]
     return Table(headings, rows)
+
+
+def _strategy_table(ledgers: Mapping[str, StrategyLedger], metrics: Mapping[str, Figures]) -> Table:
+    """A row per strategy: its money, and what a sum cannot say; the rest of the account last."""
+    money = [label for label, _ in _LEDGER_COLUMNS]
+    figures = [BY_KEY[key].label for key in _STRATEGY_COLUMNS]
+    rows = []
+    for name, ledger in ledgers.items():
+        own = metrics.get(name)
+        texts = [format_figure(getattr(ledger, key), "money") for _, key in _LEDGER_COLUMNS]
+        beside = [
+            format_figure(own[key], BY_KEY[key].unit) if own else "" for key in _STRATEGY_COLUMNS
+        ]
+        rows.append((name, *texts, *beside))
+    return Table(("Strategy", *money, *figures), rows)
 
 
 def _quality(quality: Mapping[str, Mapping[str, object]]) -> Table:

@@ -15,6 +15,7 @@ from app.services.analytics.display import Metrics
 from app.services.analytics.equity import EquityCurve, account_curve, buy_and_hold
 from app.services.analytics.fingerprint import order_hash
 from app.services.analytics.info import RunInfo
+from app.services.analytics.strategies import StrategyLedger, strategy_ledgers
 from app.services.analytics.trades import TradeColumns, round_trips
 from app.services.reporting import charts, html
 
@@ -27,8 +28,9 @@ _SYNTHETIC = "Synthetic data: prices from a seeded generator, not from a market.
 class RunResult:
     """Everything a run came to.
 
-    Figures are in `metrics` and `symbol_metrics` (`definitions.METRICS` says what each means;
-    NaN where one is undefined); `trades`, `orders`, `fills` and `equity` are polars frames
+    Figures are in `metrics`, `symbol_metrics` and `strategy_metrics` (`definitions.METRICS` says
+    what each means; NaN where one is undefined), the money of each strategy in
+    `strategy_ledgers`; `trades`, `orders`, `fills` and `equity` are polars frames
     with times as UTC datetimes. All are computed once, when first asked for; treat them as
     read-only.
     """
@@ -39,7 +41,7 @@ class RunResult:
 
     def compute(self) -> Self:
         """Work out the equity curve, the trades and every figure now instead of when asked."""
-        _ = self.metrics, self.symbol_metrics
+        _ = self.metrics, self.symbol_metrics, self.strategy_metrics, self.strategy_ledgers
         return self
 
     @property
@@ -74,6 +76,19 @@ class RunResult:
             return {self.log.symbols[0]: Metrics(self.metrics)}
         table = statistics.symbol_figures(self.log, self.equity_curve, self.trade_columns)
         return {symbol: Metrics(figures) for symbol, figures in table.items()}
+
+    @cached_property
+    def strategy_metrics(self) -> dict[str, Metrics]:
+        """Every figure of each strategy: of the account as it would be with its fills alone."""
+        if len(self.log.strategies) == 1:
+            return {self.log.strategies[0]: Metrics(self.metrics)}
+        table = statistics.strategy_figures(self.log, self.equity_curve, self.trade_columns)
+        return {strategy: Metrics(figures) for strategy, figures in table.items()}
+
+    @cached_property
+    def strategy_ledgers(self) -> dict[str, StrategyLedger]:
+        """What each strategy did to the account; the parts add up to the account's."""
+        return strategy_ledgers(self.log, self.equity_curve, self.trade_columns)
 
     @cached_property
     def benchmark_curve(self) -> EquityCurve:
@@ -119,6 +134,13 @@ class RunResult:
 
         return frames.equity_frame(self.equity_curve)
 
+    @cached_property
+    def strategy_equity(self) -> Frame:
+        """One row per minute bar's end: what each strategy added to the starting cash by then."""
+        from app.services.analytics import frames
+
+        return frames.strategy_equity_frame(self.equity_curve, self.strategy_ledgers)
+
     def to_html(self, path: str | Path | None = None) -> str:
         """The report as one HTML file that opens offline; written to `path` if one is given."""
         data = report_view.report_data(
@@ -130,6 +152,8 @@ class RunResult:
             metrics=self.metrics,
             benchmark_metrics=self.benchmark_metrics,
             symbol_metrics=self.symbol_metrics,
+            strategy_metrics=self.strategy_metrics,
+            strategy_ledgers=self.strategy_ledgers,
             order_hash=self.order_hash,
         )
         text = html.render(data)
@@ -153,6 +177,11 @@ class RunResult:
             "metrics": dict(self.metrics),
             "benchmark": dict(self.benchmark_metrics),
             "symbol_metrics": {name: dict(one) for name, one in self.symbol_metrics.items()},
+            "strategy_metrics": {name: dict(one) for name, one in self.strategy_metrics.items()},
+            "strategy_ledgers": {
+                name: ledger.to_dict() for name, ledger in self.strategy_ledgers.items()
+            },
+            "ended": dict(info.ended),
             "data_quality": info.data_quality,
             "parameters": info.parameters,
             "order_hash": self.order_hash,
@@ -163,6 +192,7 @@ class RunResult:
     def save(self, folder: str | Path) -> dict[str, Path]:
         """Write the run's folder: report, tables as CSV and Parquet, figures and config as JSON.
 
+        ``strategy_equity`` is among the tables where several strategies traded.
         Each file is replaced in one step. Returns the path of each by its name.
 
         Raises:
@@ -176,6 +206,8 @@ class RunResult:
             "fills": self.fills,
             "orders": self.orders,
         }
+        if len(self.log.strategies) > 1:
+            tables["strategy_equity"] = self.strategy_equity
         documents = {"metrics": self.to_dict(), "config": self.info.config}
         return files.write_run_folder(
             Path(folder), report=self.to_html(), frames=tables, documents=documents
@@ -204,15 +236,20 @@ class RunResult:
             head.append(("End", report_view.market_time(int(times[-1]), zone)))
         head.append(("Sessions", f"{len(log.sessions):,}"))
         head.append(("Starting Cash", f"{log.starting_cash:,.2f}"))
-        notice = f"{_SYNTHETIC}\n" if self.is_synthetic else ""
+        notice = "".join(f"{line}\n" for line in self._notices())
         figures = display.figure_rows(self.metrics, self.benchmark_metrics)
         return notice + display.text_table(head, figures)
+
+    def _notices(self) -> list[str]:
+        """What has to be known before any figure is read."""
+        ended = [f"Strategy {name} was ended: {why}" for name, why in self.info.ended.items()]
+        return [_SYNTHETIC, *ended] if self.is_synthetic else ended
 
     def _repr_html_(self) -> str:
         picture = charts.sparkline(self.equity_curve.equity, label="Equity over time")
         return display.html_table(
             f"{self.name}: {report_view.subtitle(self.log)}",
-            _SYNTHETIC if self.is_synthetic else "",
+            " ".join(self._notices()),
             picture,
             display.figure_rows(self.metrics, self.benchmark_metrics),
         )

@@ -9,7 +9,12 @@ from app.core.run_log import RunLog
 from app.core.sessions import SessionGrid
 from app.core.types import DAY_NS, Floats, Int64s
 from app.services.analytics.definitions import METRICS
-from app.services.analytics.equity import EquityCurve, held_returns_pct, symbol_curve
+from app.services.analytics.equity import (
+    EquityCurve,
+    held_returns_pct,
+    strategy_curve,
+    symbol_curve,
+)
 from app.services.analytics.trades import TradeColumns
 
 TRADING_DAYS_PER_YEAR = 252.0
@@ -74,6 +79,30 @@ def symbol_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> dic
         "benchmark_return_pct": held_returns_pct(log),
     }
     return dict(zip(log.symbols, _rows(table), strict=True))
+
+
+def strategy_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> dict[str, Figures]:
+    """Every figure of each strategy: of the account as it would be with its fills alone.
+
+    So the net profits of all strategies add up to the account's, but for cash flows that belong
+    to no strategy, such as interest. The benchmark is the account's, since the log of a run does
+    not say what a strategy might have traded. `curve` and `trades` are the account's.
+    """
+    count = len(log.strategies)
+    if not count:
+        return {}
+    curves = [strategy_curve(log, index, curve.time_ns) for index in range(count)]
+    held = held_returns_pct(log)
+    held = held[~np.isnan(held)]
+    table = {
+        **curve_figures(curves, log.sessions),
+        **_exposure(curves),
+        **trade_figures(trades, trades.strategy, count),
+        **_costs(log, log.fills.strategy, count, curve),
+        **_flow_sums(log, np.array([flow.strategy for flow in log.cash_flows], np.int64), count),
+        "benchmark_return_pct": np.full(count, held.mean() if len(held) else np.nan),
+    }
+    return dict(zip(log.strategies, _rows(table), strict=True))
 
 
 def curve_figures(curves: Sequence[EquityCurve], sessions: SessionGrid) -> Table:

@@ -79,19 +79,22 @@ class TradeData:
 class ReportData:
     """Everything one report shows.
 
-    `headline` are the tiles at the top, `figures` the table. `session_returns` belongs to
-    `sessions`, as fractions, NaN where undefined. `provenance` names what proves the run:
-    hashes, versions, seeds. Text from users is escaped by the renderer, not here.
+    `notices` are what has to be known first, `headline` the tiles at the top, `figures` the
+    table. `session_returns` belongs to `sessions`, as fractions, NaN where undefined.
+    `provenance` names what proves the run: hashes, versions, seeds. Text from users is escaped
+    by the renderer, not here.
     """
 
     title: str
     subtitle: str
     is_synthetic: bool
+    notices: Sequence[str]
     headline: Sequence[Figure]
     figures: Sequence[Figure]
     symbols: tuple[str, ...]
     strategies: tuple[str, ...]
     symbol_figures: Table
+    strategy_figures: Table
     sessions: SessionGrid
     session_returns: Floats
     curve: CurveData

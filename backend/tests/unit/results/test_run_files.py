@@ -32,7 +32,7 @@ def test_the_run_folder(result, tmp_path):
     assert sorted(paths) == [
         *("config.json", "equity.csv", "equity.parquet", "fills.csv", "fills.parquet"),
         *("metrics.json", "orders.csv", "orders.parquet", "report.html"),
-        *("trades.csv", "trades.parquet"),
+        *("strategy_equity.csv", "strategy_equity.parquet", "trades.csv", "trades.parquet"),
     ]
     assert sorted(path.name for path in (tmp_path / "runs" / "1").iterdir()) == sorted(paths)
     assert pl.read_parquet(paths["trades.parquet"]).equals(result.trades)
