@@ -8,6 +8,7 @@ class SystemState(StrEnum):
 
     STOPPED = "STOPPED"
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
     FAILED = "FAILED"
 
 

@@ -79,8 +79,10 @@ class DataProcessor(Worker):
     def work(self) -> None:
         """Derive until there are no more slabs."""
         while (slab := self._slabs.get()) is not None:
-            historical = self._historical.step(slab)
-            batch = self._derivation.step(slab.minutes, slab.until_ns)
+            with self.working():
+                historical = self._historical.step(slab)
+                self.beat()
+                batch = self._derivation.step(slab.minutes, slab.until_ns)
             if not self._derived.put(DerivedSlab(slab, batch, historical)):
                 return
         self._derived.close()

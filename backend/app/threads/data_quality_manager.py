@@ -1,7 +1,6 @@
 """DataQualityManager: how complete the bars of each session are, told beside the stream."""
 
 from collections.abc import Mapping, Sequence
-from threading import Event
 
 import numpy as np
 from loguru import logger
@@ -44,19 +43,14 @@ class DataQualityManager(Worker):
         self._enabled = enabled
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
         self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
-        self.finished = Event()
-
-    def run(self) -> None:
-        """Work, and say so when it is over, however it ended."""
-        super().run()
-        self.finished.set()
 
     def work(self) -> None:
         """Score until no more bars will arrive."""
-        while not (self._arrivals.closed or self.control.stopping):
+        while not (self._arrivals.closed or self.control.failure):
             slab = self._arrivals.wait_for_notification(timeout=0.1)
             if slab is not None and self._enabled:
-                self._score(slab)
+                with self.working():
+                    self._score(slab)
         if self._arrivals.dropped:
             logger.warning("{} arrivals were not scored for quality", self._arrivals.dropped)
 
@@ -65,9 +59,11 @@ class DataQualityManager(Worker):
         """Per symbol, the score of each session of the grid; NaN where none was made."""
         return self._percentages
 
-    def summary(self) -> dict[str, dict[str, object]]:
-        """Per symbol, over the sessions traded: minutes expected and present, gaps, the score."""
-        return {symbol: _summary(scored) for symbol, scored in self._scored.items() if scored}
+    def summary(self, traded: int) -> dict[str, dict[str, object]]:
+        """Per symbol, over the first `traded` sessions behind history: minutes, gaps, score."""
+        return {
+            symbol: _summary(scored, traded) for symbol, scored in self._scored.items() if scored
+        }
 
     def _score(self, slab: Slab) -> None:
         sessions = self._sessions.slice(slab.first, slab.last)
@@ -79,13 +75,19 @@ class DataQualityManager(Worker):
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
 
 
-def _summary(scored: Sequence[QualityColumns]) -> dict[str, object]:
-    expected = sum(int(quality.expected.sum()) for quality in scored)
-    present = sum(int(quality.present.sum()) for quality in scored)
+def _summary(scored: Sequence[QualityColumns], traded: int) -> dict[str, object]:
+    expected = present = gaps = incomplete = 0
+    for quality in scored:
+        due, there = quality.expected[:traded], quality.present[:traded]
+        expected += int(due.sum())
+        present += int(there.sum())
+        gaps += int((quality.gaps.session < traded).sum())
+        incomplete += int((there < due).sum())
+        traded = max(0, traded - len(quality))
     return {
         "quality_pct": 100.0 * present / expected if expected else None,
         "expected_minutes": expected,
         "present_minutes": present,
-        "gaps": sum(len(quality.gaps) for quality in scored),
-        "incomplete_sessions": sum(int((q.present < q.expected).sum()) for q in scored),
+        "gaps": gaps,
+        "incomplete_sessions": incomplete,
     }

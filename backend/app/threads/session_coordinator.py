@@ -5,7 +5,7 @@ each session begins with (historical indicators, quality) travels with its slab,
 follow one another without waiting for this thread.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from loguru import logger
@@ -60,7 +60,7 @@ class SessionCoordinator(Worker):
         """Send every slab, then end the run when all of it has been decided on."""
         try:
             self._send_slabs()
-        except Exception as error:
+        except BaseException as error:
             self.control.fail(self.name, error)
             raise
         finally:
@@ -95,7 +95,8 @@ class SessionCoordinator(Worker):
     def _slab(self, first: int, last: int, *, is_history: bool) -> Slab:
         grid = self._itinerary.sessions
         begin_ns, end_ns = int(grid.open_ns[first]), int(grid.close_ns[last - 1])
-        minutes: Mapping[str, BarColumns] = {
-            symbol: self._read(symbol, begin_ns, end_ns) for symbol in self._itinerary.symbols
-        }
+        minutes: dict[str, BarColumns] = {}
+        for symbol in self._itinerary.symbols:
+            with self.working():
+                minutes[symbol] = self._read(symbol, begin_ns, end_ns)
         return Slab(first, last, end_ns, minutes, is_history)

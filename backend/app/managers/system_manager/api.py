@@ -20,6 +20,7 @@ from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result, write_files
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.wording import ended_alone, explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
@@ -27,17 +28,25 @@ from app.models.session_config import SessionConfig, load_session_config, read_s
 from app.repositories.run_repository import RunRepository
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
-from app.services.simulation.stepper import StrategyFailure
+from app.threads.pace import Stopwatch
 from app.threads.progress import RunProgress
+
+_FAILING_DEADLINE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemStatus:
-    """What the system is doing: for people and for machines."""
+    """What the system is doing: for people and for machines.
+
+    `speed` is how many seconds of the market pass in one, 0.0 as many as can; `notice` is what
+    a person should know of a session that goes on.
+    """
 
     state: SystemState
     session_name: str | None
     reason: str | None
+    notice: str | None
+    speed: float
     progress: RunProgress | None
     threads: Mapping[str, bool]
 
@@ -45,13 +54,22 @@ class SystemStatus:
 class SystemManager:
     """The orchestrator: one session at a time, in four threads, from config to record.
 
-    State is STOPPED, RUNNING, or FAILED with its `reason`. `start` returns at once; `wait`
-    waits for the end; `stop` may be called from any thread, at any moment, more than once.
+    State is STOPPED, RUNNING, PAUSED, or FAILED with its `reason`. `start` returns at once;
+    `wait` waits for the end. `pause`, `resume`, `step`, `set_speed` and `stop` may be called
+    from any thread, at any moment, more than once; results do not depend on them, except that
+    a stop ends them. `stopwatch` is what a session's speed is measured with.
     """
 
-    def __init__(self, settings: Settings | None = None, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        clock: Clock | None = None,
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
         self._settings = settings or get_settings()
         self._clock = clock or SystemClock()
+        self._stopwatch = stopwatch
         self._lock = RLock()
         self._time_manager = TimeManager(clock=self._clock)
         self._storage = ParquetStorage(self._settings.bars_dir)
@@ -89,19 +107,22 @@ class SystemManager:
 
     # ── sessions ─────────────────────────────────────────────────────────────
 
-    def start(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> None:
+    def start(
+        self, config: str | Path | Mapping[str, Any] | SessionConfig, *, paused: bool = False
+    ) -> None:
         """Validate a session config, given as a file or inline, and start its run.
+
+        With `paused`, the run waits before its first instant to be stepped or resumed.
 
         Raises:
             ConfigurationError: naming every mistake with the path of its field, or because a
                 session is running already; nothing was started.
         """
         with self._lock:
-            if self.is_running():
-                raise ConfigurationError("a session is running already; stop it first")
+            self._require_none_running()
             session = self._config(config)
             with self._database() as db:
-                self._run = self._prepare(session, db)
+                self._run = self._prepare(session, db, paused=paused)
             self._reason, self.result, self.record = None, None, None
             self._run_id, self._started_ns = uuid4(), self._clock.now_ns()
             logger.info("session {} starts: run {}", session.session_name, self._run_id)
@@ -116,42 +137,111 @@ class SystemManager:
             self._reason = f"{', '.join(alive)} did not end when asked to stop"
             logger.error(self._reason)
 
+    def pause(self) -> None:
+        """Hold the session before its next instant, and wait until it holds.
+
+        The instant being played is finished first; if that takes longer than two seconds, this
+        returns before. Nothing happens if it is paused already.
+
+        Raises:
+            ConfigurationError: no session is running.
+        """
+        self._active("pause").pause()
+
+    def resume(self) -> None:
+        """Let a paused session go on at its speed; nothing happens if it is not paused.
+
+        Raises:
+            ConfigurationError: no session is running.
+        """
+        self._active("resume").pace.resume()
+
+    def step(self) -> None:
+        """Play one instant of a paused session, all symbols, and wait until it is played.
+
+        An instant is a moment at which a bar or the session closes. The first step into a
+        session begins it; the last step of a session ends it, and the last of the run the run.
+
+        Raises:
+            ConfigurationError: no session is paused.
+        """
+        if not self._active("step").step():
+            raise ConfigurationError("step: the session is not paused; pause it first")
+
+    def set_speed(self, speed_multiplier: float) -> None:
+        """Let so many seconds of the market pass in one from now on; 0: no waiting.
+
+        A paused session stays paused. The next session has the speed of its own config.
+
+        Raises:
+            ConfigurationError: not a finite number of 0 or more, or no session is running.
+        """
+        if not 0.0 <= speed_multiplier < float("inf"):
+            raise ConfigurationError(
+                f"speed_multiplier: {speed_multiplier!r} must be a finite number, 0 or more; "
+                "0 is as fast as possible, 1 real time, 60 a minute in a second"
+            )
+        self._active("speed").pace.set_speed(float(speed_multiplier))
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout` seconds."""
         return self._run is None or self._run.wait(timeout)
 
     def is_running(self) -> bool:
-        """Whether a session is being run."""
-        return self.state is SystemState.RUNNING
+        """Whether a session is being run, paused or not."""
+        return self.state in {SystemState.RUNNING, SystemState.PAUSED}
 
     @property
     def state(self) -> SystemState:
-        """STOPPED, RUNNING or FAILED."""
+        """STOPPED, RUNNING, PAUSED or FAILED."""
         run = self._run
         if run is None:
             return SystemState.STOPPED
         if self.reason is not None:
             return SystemState.FAILED
-        return SystemState.STOPPED if run.ended.is_set() else SystemState.RUNNING
+        if run.ended.is_set():
+            return SystemState.STOPPED
+        return SystemState.PAUSED if run.pace.is_paused else SystemState.RUNNING
 
     @property
     def reason(self) -> str | None:
         """Why the last run failed; None if it did not."""
         failure = self._run.control.failure if self._run else None
-        return _explained(*failure) if failure else self._reason
+        return explained(*failure) if failure else self._reason
 
     def status(self) -> SystemStatus:
-        """State, session, reason, progress, and which threads are alive."""
+        """State, session, reason, notice, speed, progress, and which threads are alive."""
         run = self._run
         return SystemStatus(
             state=self.state,
             session_name=run.plan.config.session_name if run else None,
             reason=self.reason,
+            notice=run.control.notice if run else None,
+            speed=run.pace.speed if run else 0.0,
             progress=run.board.latest if run else None,
             threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
         )
 
     # ── insides ──────────────────────────────────────────────────────────────
+
+    def _require_none_running(self) -> None:
+        """Raise unless the last run is over; one that is failing is waited for."""
+        if self.is_running():
+            raise ConfigurationError("a session is running already; stop it first")
+        if not self.wait(_FAILING_DEADLINE_S):
+            raise ConfigurationError(
+                f"the last session failed and has not come to its end yet: {self.reason}"
+            )
+
+    def _active(self, action: str) -> SessionRun:
+        """The run that is going on, paused or not."""
+        with self._lock:
+            run, state = self._run, self.state
+        if run is None or not self.is_running():
+            raise ConfigurationError(
+                f"{action}: no session is running, the system is {state}; start one first"
+            )
+        return run
 
     def _config(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> SessionConfig:
         if isinstance(config, SessionConfig):
@@ -165,7 +255,7 @@ class SystemManager:
     def _database(self) -> Session:
         return session_factory(self._settings.database_url)()
 
-    def _prepare(self, config: SessionConfig, db: Session) -> SessionRun:
+    def _prepare(self, config: SessionConfig, db: Session, *, paused: bool) -> SessionRun:
         window = config.backtest_config.window
         self._time_manager.configure(
             db,
@@ -191,6 +281,8 @@ class SystemManager:
             time=time,
             streams=self._data_manager.streams,
             conclude=self._conclude,
+            paused=paused,
+            stopwatch=self._stopwatch,
         )
         self._execution_manager.attach(run.simulation, plan.symbols)
         return run
@@ -220,7 +312,7 @@ class SystemManager:
 
 
 class _BacktestTime:
-    """Moves the TimeManager from session to session."""
+    """Moves the TimeManager through the sessions."""
 
     def __init__(self, time_manager: TimeManager, db: Session) -> None:
         self._time_manager = time_manager
@@ -235,27 +327,14 @@ class _BacktestTime:
             self._time_manager.init_backtest(self._db)
             self._begun = True
 
-    def end_session(self, close_ns: int) -> None:
-        """Time is the session's close."""
-        self._time_manager.set_backtest_time_ns(close_ns)
+    def move_to(self, now_ns: int) -> None:
+        """Time is `now_ns`, within the session."""
+        self._time_manager.set_backtest_time_ns(now_ns)
 
 
 def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
     if run.control.failure:
-        return "failed", _explained(*run.control.failure)
+        return "failed", explained(*run.control.failure)
     if run.control.stopped_by_user:
         return "stopped", "stopped on request"
-    return "completed", "; ".join(map(_ended_alone, run.simulation.stepper.failures)) or None
-
-
-def _ended_alone(failure: StrategyFailure) -> str:
-    return f"strategy {failure.name} was ended: {_in_words(failure.error)}"
-
-
-def _explained(thread: str, error: BaseException) -> str:
-    return f"{thread}: {_in_words(error)}"
-
-
-def _in_words(error: BaseException) -> str:
-    notes = "; ".join(getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    return "completed", "; ".join(map(ended_alone, run.simulation.stepper.failures)) or None

@@ -100,7 +100,7 @@ def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:
     derivation = run.simulation.derivation
     quality = {
         symbol: facts | {"suspect_bars": derivation.suspect_bars[symbol]}
-        for symbol, facts in run.quality.summary().items()
+        for symbol, facts in run.quality.summary(len(log.sessions)).items()
     }
     if derivation.gates:
         refused = Counter(

@@ -1,7 +1,7 @@
 """A run in its four threads: wired by hand, started, stopped in a written order."""
 
 from collections.abc import Callable
-from threading import Event
+from threading import Event, Lock, current_thread
 from time import perf_counter
 
 from app.core.data_structures import BarColumns
@@ -9,23 +9,27 @@ from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.managers.data_manager.streams import BarStreams
 from app.managers.system_manager.session_plan import SessionPlan
+from app.managers.system_manager.wording import explained
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.simulation.simulation import Simulation
 from app.threads.analysis_engine import AnalysisEngine
+from app.threads.conductor import SessionConductor
 from app.threads.data_processor import DataProcessor, HistoricalIndicators
 from app.threads.data_quality_manager import DataQualityManager
 from app.threads.messages import DerivedSlab, Slab
+from app.threads.pace import Pace, Stopwatch
 from app.threads.progress import ProgressBoard
 from app.threads.session_coordinator import Itinerary, SessionCoordinator
 from app.threads.sync import Channel, RunControl, StreamSubscription
-from app.threads.watchdog import Watchdog
+from app.threads.watchdog import Patience, Watchdog
 from app.threads.worker import Worker
 
 _SLABS_AHEAD = 1
-_JOIN_DEADLINE_S = 2.0
-CALL_PATIENCE_S = 30.0
-"""How long one call of a strategy may take before it counts as hung."""
+_STOP_DEADLINE_S = 2.0
+_REST_DEADLINE_S = 2.0
+_CONCLUDE_DEADLINE_S = 120.0
+PATIENCE = Patience()
 
 
 class SessionRun:
@@ -43,7 +47,9 @@ class SessionRun:
         time: SessionTime,
         streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
-        patience_s: float = CALL_PATIENCE_S,
+        paused: bool = False,
+        stopwatch: Stopwatch | None = None,
+        patience: Patience = PATIENCE,
     ) -> None:
         self.plan = plan
         self.control = RunControl()
@@ -65,6 +71,7 @@ class SessionRun:
         streams.restart()
         self._storage = storage
         self._conclude = conclude
+        self._ending = Lock()
         self._started_s = 0.0
         slabs: Channel[Slab] = Channel(self.control, _SLABS_AHEAD)
         derived: Channel[DerivedSlab] = Channel(self.control, _SLABS_AHEAD)
@@ -78,16 +85,29 @@ class SessionRun:
             arrivals=arrivals,
             enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
         )
-        self.analysis = AnalysisEngine(
+        self.pace = Pace(
             self.control,
+            speed=plan.config.backtest_config.speed_multiplier,
+            paused=paused,
+            stopwatch=stopwatch,
+        )
+        conductor = SessionConductor(
+            self.control,
+            pace=self.pace,
             simulation=self.simulation,
             symbols=plan.symbols,
             sessions=plan.sessions,
             first_session=plan.first_session,
             time=time,
-            derived=derived,
             board=self.board,
             publish=streams.publish,
+        )
+        self.analysis = AnalysisEngine(
+            self.control,
+            simulation=self.simulation,
+            conductor=conductor,
+            pace=self.pace,
+            derived=derived,
         )
         processor = DataProcessor(
             self.control,
@@ -112,9 +132,13 @@ class SessionRun:
         watchdog = Watchdog(
             self.control,
             analysis=self.analysis,
+            workers=(coordinator, processor, self.quality),
             heartbeat=self.simulation.heartbeat,
-            patience_s=patience_s,
+            patience=patience,
+            end=self._end,
+            ended=self.ended,
         )
+        self.control.on_stop(self._block_entries)
         self.threads: tuple[Worker, ...] = (
             coordinator,
             processor,
@@ -136,20 +160,54 @@ class SessionRun:
             thread.start()
 
     def stop(self) -> bool:
-        """Ask the threads to end, and wait; whether all have ended within the deadline."""
+        """Ask the threads to end, and wait until what was done is kept.
+
+        False if the decisions do not end within a few seconds. Called in one of the run's own
+        threads, by a strategy, it does not wait.
+        """
         self.control.request_stop()
-        return self.wait(_JOIN_DEADLINE_S)
+        if current_thread() in self.threads:
+            return True
+        return self.analysis.finished.wait(_STOP_DEADLINE_S) and self.wait(_CONCLUDE_DEADLINE_S)
+
+    def pause(self) -> None:
+        """Hold before the next instant, and wait for that unless a strategy asks."""
+        self.pace.pause()
+        self._rest()
+
+    def step(self) -> bool:
+        """Play one instant of a paused session, and wait for its end; False unless paused."""
+        stepped = self.pace.step()
+        if stepped:
+            self._rest()
+            if self.analysis.finished.is_set():
+                self.wait(_STOP_DEADLINE_S)
+        return stepped
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout_s`."""
         return self.ended.wait(timeout_s)
 
+    def _rest(self) -> None:
+        if current_thread() not in self.threads:
+            self.pace.wait_for_rest(_REST_DEADLINE_S)
+
     def _read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
         stored = self._storage.read(symbol, first_ns, last_ns)
         return self.plan.adjusted(symbol, regular_minutes(stored, self.plan.sessions))
 
+    def _block_entries(self) -> None:
+        failure = self.control.failure
+        if failure is not None:
+            self.simulation.exchange.entries_blocked = explained(*failure)
+
     def _end(self) -> None:
-        """In the coordinator's thread: wait for the others, conclude, and say it is over."""
+        """Once: wait for who decides, conclude, and say it is over.
+
+        In the coordinator's thread; in the watchdog's if that one hangs.
+        """
+        if not self._ending.acquire(blocking=False):
+            return
         try:
             self.analysis.finished.wait()
             self.quality.finished.wait()

@@ -84,8 +84,9 @@ class BacktestConfig(Section):
     speed_multiplier: float = Field(
         0.0,
         ge=0,
-        description="0 replays as fast as the machine can. Above 0 means a replay against the "
-        "clock (1 is real time), which is not available yet: such a value is refused.",
+        description="How many seconds of the market pass in one second: 1 is real time, 60 a "
+        "minute a second, and 0 as fast as the machine can. The nights between sessions take no "
+        "time. It can be changed while the session runs and never changes a result.",
         examples=[0],
     )
     prefetch_days: int = Field(
@@ -120,12 +121,6 @@ class BacktestConfig(Section):
         elif self.start_date and self.end_date and self.end_date < self.start_date:
             sentence = f'"{self.end_date}" comes before start_date "{self.start_date}"; '
             yield ("end_date",), sentence + "give a last day on or after the first"
-        if self.speed_multiplier:
-            sentence = f"{self.speed_multiplier:g} asks for a replay against the clock, "
-            yield (
-                ("speed_multiplier",),
-                sentence + "which is not available yet; use 0 (as fast as possible)",
-            )
 
 
 class HistoricalData(Section):

@@ -1,7 +1,8 @@
 """The calls of a batch: the feeds' events in time order, played piece by piece."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import length_hint
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from app.core.strategy import BarCursor, Clock, IndicatorValue, Strategy
 from app.core.strategy.views import NAN
 from app.core.types import Int64s
 from app.services.execution.exchange import SimulatedExchange
+from app.services.execution.overnight import Overnight
 from app.services.simulation.feeds import Events, Feed
 from app.services.simulation.loops import CallFailed, merged_feeds_loop, single_feed_loop
 
 _CALLS_AT_A_TIME = 512
-"""A stop is noticed after so many calls: half a second of a strategy that takes 1 ms a bar."""
+"""Rows turned into Python numbers at once: few enough to stay in the cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Cast:
     strategies: Sequence[tuple[int, Strategy]]
     feeds: Sequence[Feed]
     exchange: SimulatedExchange
+    overnight: Overnight
     clock: Clock
 
 
@@ -35,11 +38,11 @@ class Calls:
     """The calls of one batch, merged over the feeds in time order, played piece by piece.
 
     `on_failure` is told the number of a strategy that raised, and its error; if it returns,
-    the other calls go on.
+    the other calls go on. `cut` may be called from any thread.
     """
 
     def __init__(
-        self, cast: Cast, events: Sequence[Events], on_failure: Callable[[int, Exception], None]
+        self, cast: Cast, events: Sequence[Events], on_failure: Callable[[int, BaseException], None]
     ) -> None:
         self._clock = cast.clock
         self._exchange = cast.exchange
@@ -55,39 +58,58 @@ class Calls:
             self._end_ns, self._columns = _merged(cast, events, self._fields)
         self._loop = self._single_loop if single else self._merged_loop
 
-    def play(self, until_ns: int, keep_on: Callable[[], bool]) -> bool:
-        """Make the calls up to `until_ns`; False if `keep_on` ended them before."""
+    def play(self, until_ns: int, is_cut: Callable[[], bool]) -> bool:
+        """Make the calls up to `until_ns`; False if they were cut before.
+
+        `is_cut` is asked every few hundred calls. Who makes it true calls `cut` afterwards, and
+        the next call is not begun.
+        """
         last = int(self._end_ns.searchsorted(until_ns, side="right"))
         while self._next < last:
-            first, self._next = self._next, min(last, self._next + _CALLS_AT_A_TIME)
-            self._chunk = [column[first : self._next].tolist() for column in self._columns]
-            self._play(zip(*self._chunk, strict=True))
-            if not keep_on():
+            rows = slice(self._next, min(last, self._next + _CALLS_AT_A_TIME))
+            self._chunk = [column[rows].tolist() for column in self._columns]
+            if is_cut():
                 return False
+            self._play()
         return True
+
+    def cut(self) -> None:
+        """Begin no further call of the chunk at hand.
+
+        The rows are a ``zip`` of lists, which ends where the first list does: emptying that
+        costs the loop nothing until it happens.
+        """
+        if self._chunk:
+            self._chunk[0].clear()
 
     def mute(self, strategy: int) -> None:
         """Leave out the calls of a strategy that are still to come."""
         for feed in self._feeds:
             if feed.number == strategy:
                 feed.is_muted = True
-                column = self._columns[0] if len(self._feeds) > 1 else np.empty(0, np.object_)
-                column[column == feed.on_event] = _ignore
-                calls = self._chunk[0]
-                calls[:] = [_ignore if call == feed.on_event else call for call in calls]
+                if len(self._feeds) > 1:
+                    column, calls = self._columns[1], self._chunk[1] if self._chunk else []
+                    column[column == feed.on_event] = _ignore
+                    calls[:] = [_ignore if call == feed.on_event else call for call in calls]
 
-    def _play(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Make the calls of `rows`, going on behind a call that failed."""
-        while True:
-            try:
-                self._loop(rows)
-            except CallFailed as failure:
-                feed = next(feed for feed in self._feeds if feed.cursor is failure.cursor)
-                self._on_failure(feed.number, failure.error)
-            else:
-                return
+    def _play(self) -> None:
+        """Play the chunk, going on behind a call that failed; count the calls made."""
+        columns = [iter(column) for column in self._chunk]
+        made, calls = len(self._chunk[1]), columns[1]
+        rows = zip(*columns, strict=False)
+        try:
+            while True:
+                try:
+                    self._loop(rows)
+                except CallFailed as failure:
+                    feed = next(feed for feed in self._feeds if feed.cursor is failure.cursor)
+                    self._on_failure(feed.number, failure.error)
+                else:
+                    return
+        finally:
+            self._next += made - length_hint(calls)
 
-    def _single_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _single_loop(self, rows: Iterator[tuple[Any, ...]]) -> None:
         feed, exchange = self._feeds[0], self._exchange
         loop = single_feed_loop(self._fields, len(feed.handles), heard=exchange.is_heard)
         loop(
@@ -100,7 +122,7 @@ class Calls:
             *feed.handles,
         )
 
-    def _merged_loop(self, rows: Iterable[tuple[Any, ...]]) -> None:
+    def _merged_loop(self, rows: Iterator[tuple[Any, ...]]) -> None:
         width = max(len(feed.handles) for feed in self._feeds)
         loop = merged_feeds_loop(self._fields, width, heard=self._exchange.is_heard)
         loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
@@ -126,12 +148,13 @@ def _merged(
     order = np.argsort(end_ns, kind="stable")
     feed_of = np.repeat(np.arange(len(events)), [len(event.end_ns) for event in events])[order]
     objects = _objects(cast.feeds, width, cast.clock)
-    columns: list[Any] = [np.take(column, feed_of) for column in objects]
-    columns += [end_ns[order], np.concatenate([event.rows for event in events])[order]]
-    for field in fields:
-        columns.append(np.concatenate([event.bars[field] for event in events])[order])
-    for k in range(width):
-        columns.append(np.concatenate([_value_column(event, k) for event in events])[order])
+    parts: list[list[Any]] = [
+        [event.rows for event in events],
+        *([event.bars[field] for event in events] for field in fields),
+        *([_value_column(event, k) for event in events] for k in range(width)),
+    ]
+    columns: list[Any] = [end_ns[order], *(np.take(column, feed_of) for column in objects)]
+    columns += [np.concatenate(part)[order] for part in parts]
     return end_ns[order], columns
 
 

@@ -16,12 +16,12 @@ Loop = Callable[..., None]
 
 
 class CallFailed(Exception):  # noqa: N818  # it never leaves this package
-    """A strategy raised `error` when it was called with `cursor`.
+    """A strategy raised `error`, or asked Python to exit, when it was called with `cursor`.
 
     The rows iterator stays where it was: the loop may be called with it again to go on.
     """
 
-    def __init__(self, cursor: BarCursor, error: Exception) -> None:
+    def __init__(self, cursor: BarCursor, error: BaseException) -> None:
         super().__init__(cursor.symbol)
         self.cursor = cursor
         self.error = error
@@ -43,12 +43,12 @@ def single_feed_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> L
 def merged_feeds_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> Loop:
     """``loop(rows, clock, working, match)`` for a run whose feeds are merged into one stream.
 
-    A row is (on_bar, bar, one object per handle, now_ns, row, one value per bar field in
+    A row is (now_ns, on_bar, bar, one object per handle, row, one value per bar field in
     `fields`, one value per handle); `heard` as above.
     """
     names = [f"handle{k}" for k in range(handles)]
     values = [f"{name}.value" for name in names]
-    targets = ["on_bar", "bar", *names, "clock.now_ns", *_bar(fields), *values]
+    targets = ["clock.now_ns", "on_bar", "bar", *names, *_bar(fields), *values]
     return _make([], targets, heard=heard)
 
 
@@ -57,12 +57,11 @@ def _bar(fields: Iterable[str]) -> list[str]:
 
 
 def _make(arguments: Iterable[str], targets: list[str], *, heard: bool) -> Loop:
-    now = targets.index("clock.now_ns")
     move = (
         f"""
         for row in rows:
             if working:
-                match(row[{now}])
+                match(row[0])
             {", ".join(targets)} = row"""
         if heard
         else f"""
@@ -75,7 +74,9 @@ def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
     bar = None
     try:{move}
             on_bar(bar)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if bar is None:
+            raise
         raise CallFailed(bar, error) from error
 """
     if "bar" in arguments:

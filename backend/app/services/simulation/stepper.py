@@ -8,14 +8,21 @@ config's order, each over its symbols in the config's order. After a session's l
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.core.data_structures import BarColumns
 from app.core.intervals import ONE_MINUTE
+from app.core.quality_gate import RestrictionColumns
 from app.core.run_log import RunLog
 from app.core.session_data import SessionData
 from app.core.sessions import SessionGrid
 from app.core.strategy import Strategy
+from app.core.types import Int64s
 from app.services.simulation.calls import Calls, Cast
+from app.services.simulation.conductor import Conductor, Unconducted
 from app.services.simulation.derivation import Batch
+
+_AT_ONCE = Unconducted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +31,7 @@ class StrategyFailure:
 
     name: str
     time_ns: int
-    error: Exception
+    error: BaseException
 
 
 class Stepper:
@@ -60,6 +67,7 @@ class Stepper:
         self._isolate = isolate
         self._failed: set[int] = set()
         self._calls: Calls | None = None
+        self._instants: Int64s | None = None
         self.failures: list[StrategyFailure] = []
 
     @property
@@ -72,38 +80,35 @@ class Stepper:
         )
         return sum(rows - first for rows, first in zip(closed, firsts, strict=False))
 
-    def step(
-        self,
-        batch: Batch,
-        *,
-        keep_on: Callable[[], bool] = lambda: True,
-        before_session: Callable[[int], None] = lambda _number: None,
-        after_session: Callable[[int], None] = lambda _number: None,
-    ) -> None:
-        """Play a batch.
-
-        `keep_on` is asked every few hundred calls and may end the run where it is. The other
-        two are told the number of a session before its first instant and after its end.
-        """
+    def step(self, batch: Batch, conductor: Conductor = _AT_ONCE) -> None:
+        """Play a batch, as the conductor says; it may end the run anywhere."""
         self._load(batch)
         events = [feed.events(self._data, batch) for feed in self._cast.feeds]
-        self._calls = calls = Calls(self._cast, events, self._fail)
+        self._calls = Calls(self._cast, events, self._fail)
+        self._instants = None
         sessions, exchange = self._sessions, self._cast.exchange
-        while self._session < len(sessions) and keep_on():
+        while self._session < len(sessions) and not conductor.is_over:
             number, close_ns = self._session, sessions.close_ns.item(self._session)
             if sessions.open_ns.item(number) >= batch.until_ns:
                 break
             if not self._in_session:
-                before_session(number)
+                if not conductor.enter(number):
+                    break
                 self._begin_session(number)
             reached_ns = min(close_ns, batch.until_ns)
-            if not calls.play(reached_ns, keep_on):
+            if not self._play(batch, reached_ns, conductor):
                 break
             exchange.match_until(reached_ns)
             if close_ns > batch.until_ns:
                 break
             self._end_session(close_ns)
-            after_session(number)
+            conductor.leave(number)
+
+    def cut(self) -> None:
+        """Begin no further call before the conductor is asked again; from any thread."""
+        calls = self._calls
+        if calls is not None:
+            calls.cut()
 
     def finish(self) -> RunLog:
         """End what still works and hand over everything that happened."""
@@ -119,10 +124,51 @@ class Stepper:
             fills=ledger.fills(),
             orders=exchange.orders,
             events=exchange.events(),
+            cash_flows=ledger.cash_flows,
+            splits=ledger.splits,
+            dividends=ledger.dividends,
         )
+
+    def _play(self, batch: Batch, until_ns: int, conductor: Conductor) -> bool:
+        """Play a session on to `until_ns`, in one go or instant by instant; False if it is over."""
+        calls, clock = self._calls, self._cast.clock
+        assert calls is not None  # noqa: S101  # `step` has just made them
+        while not conductor.is_over:
+            if conductor.is_free:
+                if calls.play(until_ns, lambda: not conductor.is_free):
+                    return True
+                calls.play(clock.now_ns, lambda: conductor.is_over)
+                conductor.played(clock.now_ns)
+                continue
+            instant_ns = self._next_instant(batch, until_ns)
+            if instant_ns is None:
+                return True
+            if not conductor.admit(instant_ns):
+                return False
+            if not calls.play(instant_ns, lambda: conductor.is_over):
+                return False
+            self._cast.exchange.match_until(instant_ns)
+            clock.now_ns = instant_ns
+            if instant_ns != self._sessions.close_ns.item(self._session):
+                conductor.played(instant_ns)
+        return False
+
+    def _next_instant(self, batch: Batch, until_ns: int) -> int | None:
+        """The next moment at which a bar or the session closes; None after `until_ns`."""
+        if self._instants is None:
+            ends = [
+                self._data.all_bars(*key).slice(*span).end_ns for key, span in batch.rows.items()
+            ]
+            self._instants = np.unique(np.concatenate([*ends, self._sessions.close_ns]))
+        begun_ns = max(self._cast.clock.now_ns, self._sessions.open_ns.item(self._session))
+        row = int(self._instants.searchsorted(begun_ns, side="right"))
+        if row == len(self._instants) or self._instants.item(row) > until_ns:
+            return None
+        return self._instants.item(row)
 
     def _begin_session(self, number: int) -> None:
         self._in_session = True
+        self._cast.overnight.begin(number, is_first=number == self._first_session)
         if number == self._first_session:
             self._cast.clock.now_ns = self._sessions.open_ns.item(number)
             for owner, strategy in self._cast.strategies:
@@ -134,10 +180,10 @@ class Stepper:
             return
         try:
             hook()
-        except Exception as error:  # noqa: BLE001  # what a strategy raises is decided in one place
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # judged in one place
             self._fail(owner, error)
 
-    def _fail(self, owner: int, error: Exception) -> None:
+    def _fail(self, owner: int, error: BaseException) -> None:
         """A strategy raised: end the run with its error, or end the strategy alone.
 
         Alone, if strategies are isolated and another one is left: its working orders are
@@ -164,7 +210,9 @@ class Stepper:
         if self._first_rows is None:
             self._first_rows = firsts
         suspects = [batch.suspects.get(symbol, frozenset()) for symbol in self._symbols]
-        self._cast.exchange.load(minutes, firsts, suspects)
+        none = RestrictionColumns.none()
+        restrictions = [batch.restrictions.get(symbol, none) for symbol in self._symbols]
+        self._cast.exchange.load(minutes, firsts, suspects, restrictions)
 
     def _end_session(self, close_ns: int) -> None:
         self._session += 1

@@ -1,19 +1,23 @@
-"""One run's control: the wish to stop, the first failure, and who has finished."""
+"""One run's control: the wish to stop, the first failure, and who has to know of either."""
 
+from collections.abc import Callable
 from threading import Event, Lock
 
 
 class RunControl:
     """Shared by the threads of a run and whoever started it.
 
-    `fail` keeps the first failure only: what follows is usually its consequence.
+    `fail` keeps the first failure only: what follows is usually its consequence. `notice` is
+    what a person should know of a run that goes on.
     """
 
     def __init__(self) -> None:
         self._stop = Event()
         self._lock = Lock()
         self._failure: tuple[str, BaseException] | None = None
+        self._listeners: list[Callable[[], None]] = []
         self.stopped_by_user = False
+        self.notice: str | None = None
 
     @property
     def stopping(self) -> bool:
@@ -25,18 +29,27 @@ class RunControl:
         """Name of the thread that failed first, and its error."""
         return self._failure
 
+    def on_stop(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each stop or failure, in the thread it comes from."""
+        self._listeners.append(listener)
+
     def request_stop(self) -> None:
         """Ask all threads to end; may be repeated."""
         with self._lock:
             self.stopped_by_user = self.stopped_by_user or self._failure is None
-        self._stop.set()
+        self._tell()
 
     def fail(self, thread: str, error: BaseException) -> None:
         """Record that `thread` died of `error`, and ask all others to end."""
         with self._lock:
             self._failure = self._failure or (thread, error)
-        self._stop.set()
+        self._tell()
 
     def wait_for_stop(self, timeout_s: float) -> bool:
         """Sleep until a stop is asked for, at most `timeout_s`; whether one was."""
         return self._stop.wait(timeout_s)
+
+    def _tell(self) -> None:
+        self._stop.set()
+        for listener in self._listeners:
+            listener()

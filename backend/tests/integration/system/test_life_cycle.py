@@ -171,7 +171,6 @@ def test_stop_keeps_what_was_done(market: Installation) -> None:
     assert (Path(record.folder) / "report.html").is_file()
 
 
-@pytest.mark.xfail(reason="quality counts the sessions that were only read ahead")
 def test_quality_of_a_stopped_run_is_that_of_what_was_traded(market: Installation) -> None:
     system = market.system()
     system.start(slow())
@@ -204,7 +203,6 @@ def test_stop_at_any_moment(seed: int, market: Installation) -> None:
         assert (record.first_session, record.bars) == (None, 0)
 
 
-@pytest.mark.xfail(reason="a stop is noticed after 512 calls, however slow")
 def test_a_slow_strategy_does_not_hold_up_the_stop(market: Installation) -> None:
     system = market.system()
     system.start(slow(0.02))
@@ -328,7 +326,6 @@ def test_a_raising_strategy_leaves_the_others_alone(market: Installation) -> Non
     assert "ZeroDivisionError: the strategy's own mistake" in together.record.reason
 
 
-@pytest.mark.xfail(reason="a start while a failed run is ending takes its run id")
 def test_a_start_right_after_a_failure_loses_nothing(
     market: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
