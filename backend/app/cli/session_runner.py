@@ -40,20 +40,25 @@ def run_session(config: str | Path, *, as_json: bool) -> int:
     return INTERRUPTED if interrupted else COMPLETED
 
 
-def begin_session(system: SystemManager, config: str | Path, *, as_json: bool) -> None:
-    """Start `config` and come back at once, saying how to look at it."""
-    system.start(config)
+def begin_session(
+    system: SystemManager, config: str | Path, *, paused: bool, as_json: bool
+) -> None:
+    """Start `config` and come back at once, saying how to look at it and steer it."""
+    system.start(config, paused=paused)
     status = system.status()
     if as_json:
         print_json(status)
         return
     sessions = status.progress.sessions_total if status.progress else 0
-    told = Text.assemble(
-        ("● ", "green"), (status.session_name or "", "bold"), f" runs: {sessions} sessions. "
-    )
-    told.append("data session", style="green").append(" shows it, ")
-    told.append("system wait", style="green").append(" its result, ")
-    told.append("system pause", style="green").append(" holds it.")
+    mark, does = ("yellow", "waits") if paused else ("green", "runs")
+    told = Text.assemble(("● ", mark), (status.session_name or "", "bold"), f" {does}: ")
+    told.append(f"{sessions} sessions")
+    console.print(told)
+    hints = [("data session", "its bars, live"), ("system wait", "its result")]
+    hints.append(("system resume", "lets it go on") if paused else ("system pause", "holds it"))
+    told = Text("  ")
+    for typed, about in hints:
+        told.append(typed, style="green").append(f" {about}   ", style="dim")
     console.print(told)
 
 
@@ -78,7 +83,7 @@ def progress_line(system: SystemManager) -> Text:
     if progress.now_ns:
         zone = ZoneInfo(system.get_time_manager().timezone)
         moment = f"{market_time(progress.now_ns, zone):%Y-%m-%d %H:%M}"
-    mark = Text("paused  ", style="yellow") if status.state.value == "PAUSED" else Text()
+    mark = Text("paused  ", style="yellow") if status.state is SystemState.PAUSED else Text()
     width = console.width - len(mark)
     return mark + render_progress(status.session_name or "", progress, moment=moment, width=width)
 
@@ -106,7 +111,7 @@ def paused(system: SystemManager) -> SystemManager:
     Raises:
         ConfigurationError: it is not.
     """
-    if system.state.value != "PAUSED":
+    if system.state is not SystemState.PAUSED:
         raise ConfigurationError("the session is not paused; pause it first with: system pause")
     return system
 
@@ -114,7 +119,7 @@ def paused(system: SystemManager) -> SystemManager:
 def steps(system: SystemManager, count: int) -> None:
     """Let a paused session go on by `count` bars of time, or to its end."""
     for _ in range(count):
-        if system.wait(0):
+        if system.state is not SystemState.PAUSED:
             return
         system.step()
 
@@ -122,7 +127,7 @@ def steps(system: SystemManager, count: int) -> None:
 def advance(system: SystemManager) -> date | None:
     """Step a paused session to the first bar of its next session; that date, None at the end."""
     before = _session(system)
-    while not system.wait(0):
+    while system.state is SystemState.PAUSED:
         system.step()
         now = _session(system)
         if now is not None and now != before:

@@ -159,9 +159,12 @@ def render_status(status: SystemStatus, *, moment: str = "") -> RenderableType:
     table.add_row("session", Text(status.session_name, style="bold"))
     if status.reason:
         table.add_row("reason", Text(status.reason, style="red"))
+    if status.notice:
+        table.add_row("notice", Text(status.notice, style="yellow"))
     if moment:
         table.add_row("market time", moment)
-    table.add_row("speed", speed_text(status.speed))
+    if state in {"RUNNING", "PAUSED"}:
+        table.add_row("speed", speed_text(status.speed))
     progress = status.progress
     if progress is not None:
         table.add_row("sessions", f"{progress.sessions_done:,} of {progress.sessions_total:,}")

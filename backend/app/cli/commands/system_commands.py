@@ -1,12 +1,12 @@
 """``system``: start a session from its config, and steer it."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
 from app.cli.commands.database_commands import JSON_OPTION
 from app.cli.surroundings import ELSEWHERE, running_system, shell_around, system_with_session
+from app.core.exceptions import ConfigurationError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,11 +20,15 @@ EXAMPLE_CONFIG = "session_configs/example_session.json"
 
 @app.command(
     short_help="Run a session; in the shell, beside the commands that follow.",
-    epilog="Example: system start session_configs/example_session.json",
+    epilog="Example: system start session_configs/example_session.json\n\n"
+    "Example: system start --paused",
 )
 def start(
     ctx: typer.Context,
     config: Annotated[str, typer.Argument(help="A session config.")] = EXAMPLE_CONFIG,
+    paused: Annotated[
+        bool, typer.Option("--paused", help="In the shell: hold it before its first bar.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a session. As a one-shot command: to its end, with its progress, then its result.
@@ -36,9 +40,12 @@ def start(
     from app.cli.session_runner import begin_session, run_session
 
     shell = shell_around(ctx)
-    if shell is None:
-        raise typer.Exit(run_session(config, as_json=as_json))
-    begin_session(shell.system(), config, as_json=as_json)
+    if shell is not None:
+        begin_session(shell.system(), config, paused=paused, as_json=as_json)
+        return
+    if paused:
+        raise ConfigurationError("--paused needs the shell: nothing could let the session go on")
+    raise typer.Exit(run_session(config, as_json=as_json))
 
 
 @app.command(
@@ -122,8 +129,11 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     from app.cli.shell.loop import market_moment
 
     shell = shell_around(ctx)
-    if shell is None:
+    if shell is None and not as_json:
         console.print(f"STOPPED: {ELSEWHERE}", highlight=False)
+        return
+    if shell is None:
+        print_json({"state": "STOPPED", "reason": ELSEWHERE})
         return
     found = shell.system().status()
     if as_json:
@@ -149,5 +159,4 @@ def _show_line(system: Any) -> None:
     from app.cli.output import console
     from app.cli.session_runner import progress_line
 
-    show: Callable[..., None] = console.print
-    show(progress_line(system))
+    console.print(progress_line(system))
