@@ -1,6 +1,7 @@
 """``run``: backtests that were run, and their results."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +14,11 @@ app = typer.Typer(
     help="Backtests that were run, and their results.",
 )
 Json = Annotated[bool, JSON_OPTION]
+RunId = Annotated[str, typer.Argument(help="The run's id, or how it begins.")]
+Tolerance = Annotated[
+    float, typer.Option(min=0.0, help="Numbers that differ by so much at most count as equal.")
+]
+_SIDE = "An id of `run list`, the folder of a run, or "
 
 
 @app.command("list", epilog="Example: run list --limit 5")
@@ -38,20 +44,142 @@ def list_runs(
 
 @app.command(epilog="Example: run show 4d805789")
 def show(
-    run_id: Annotated[str, typer.Argument(help="The run's id, or how it begins.")],
+    run_id: RunId,
     as_json: Json = False,
 ) -> None:
     """One run: its figures, the quality of its data, its files."""
     from app.cli.output import console, print_json
     from app.cli.run_tables import lines_of_files, render_run
-    from app.models.database import SessionLocal
-    from app.repositories.run_repository import RunRepository
 
-    with SessionLocal() as db:
-        record = RunRepository(db).get(run_id)
+    record = _record(run_id)
     if as_json:
         print_json(record)
         return
     console.print(render_run(record))
     for line in lines_of_files(record):
         console.print(line, soft_wrap=True, highlight=False)
+
+
+@app.command(
+    short_help="Two runs side by side, and the first order, fill or bar that differs.",
+    epilog="Example: run compare 4d805789 9a1c\n\nExample: run compare 4d80 pinned/metrics.json",
+)
+def compare(
+    a: Annotated[str, typer.Argument(help=_SIDE + "its metrics.json.")],
+    b: Annotated[str, typer.Argument(help="The other one.")],
+    tolerance: Tolerance = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Two runs side by side: settings that differ, figures, the first difference.
+
+    Compared row by row are orders, fills and bars, as far as both left their files.
+    """
+    from app.cli.compare_tables import render_comparison
+    from app.cli.output import console, print_json
+    from app.services.analytics.compare import compare_runs
+
+    found = compare_runs(_side(a), _side(b), tolerance=tolerance)
+    if as_json:
+        verdict = {"same_orders": found.same_orders, "same_data": found.same_data}
+        print_json(verdict | _facts(found))
+    else:
+        console.print(render_comparison(found), highlight=False)
+
+
+@app.command(
+    short_help="Compare the per-bar files of two runs, or of a run and a pinned file.",
+    epilog="Example: run validate 4d80 pinned.csv\n\nExample: run validate old.csv new.csv",
+)
+def validate(
+    a: Annotated[str, typer.Argument(help=_SIDE + "a per-bar CSV or Parquet file.")],
+    b: Annotated[str, typer.Argument(help="The other one.")],
+    tolerance: Tolerance = 0.0,
+    as_json: Json = False,
+) -> None:
+    """Compare what two runs knew and held at each bar, and point at the first difference.
+
+    Exit status 1 if they differ, as for every check.
+    """
+    from app.cli.compare_tables import lines_of_difference
+    from app.cli.output import console, print_json
+    from app.services.analytics.compare import compare_files
+
+    found = compare_files(_place(a), _place(b), tolerance=tolerance)
+    if as_json:
+        print_json({"is_equal": found.is_equal} | _facts(found))
+    else:
+        for line in lines_of_difference("bars", found):
+            console.print(line, soft_wrap=True, highlight=False)
+    if not found.is_equal:
+        raise typer.Exit(1)
+
+
+@app.command(
+    short_help="Where the report of a run is; made again if it is gone.",
+    epilog="Example: run report 4d805789 --open",
+)
+def report(
+    run_id: RunId,
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """Where the report of a run is; made again if it is gone.
+
+    To make it again the recorded config is run once more, which leaves a run of its own.
+    """
+    from app.cli.output import console
+
+    record = _record(run_id)
+    path = Path(record.folder) / "report.html"
+    if not path.is_file():
+        again = _run_again(record)
+        same = "the same orders" if again.order_hash == record.order_hash else "OTHER orders"
+        console.print(f"{path} is gone; ran again as {str(again.id)[:8]}, with {same}:")
+        path = Path(again.folder) / "report.html"
+    console.print(str(path), soft_wrap=True, highlight=False)
+    if open_it:
+        typer.launch(path.as_uri())
+
+
+def _record(run_id: str) -> Any:
+    from app.models.database import SessionLocal
+    from app.repositories.run_repository import RunRepository
+
+    with SessionLocal() as db:
+        return RunRepository(db).get(run_id)
+
+
+def _side(text: str) -> Any:
+    from app.services.analytics.compare import RunSide
+
+    path = Path(text)
+    return RunSide.of_path(path) if _is_path(text) else RunSide.of_record(_record(text))
+
+
+def _place(text: str) -> Path:
+    """The file or folder that `text` names, or the folder of the run with that id."""
+    return Path(text) if _is_path(text) else Path(_record(text).folder)
+
+
+def _is_path(text: str) -> bool:
+    return Path(text).exists() or bool(set(text.replace("-", "").lower()) - set("0123456789abcdef"))
+
+
+def _facts(found: object) -> dict[str, Any]:
+    from app.cli.output import to_json
+
+    facts: dict[str, Any] = to_json(found)
+    return facts
+
+
+def _run_again(record: Any) -> Any:
+    from app.core.exceptions import TradingError
+    from app.managers.system_manager import get_system_manager
+
+    days = {"start_date": record.first_session, "end_date": record.last_session}
+    window = {"backtest_config": {name: day.isoformat() for name, day in days.items() if day}}
+    system = get_system_manager()
+    system.start({**record.config, **window})
+    system.wait()
+    if system.record is None:
+        raise TradingError(f"the run could not be repeated: {system.reason}")
+    return system.record

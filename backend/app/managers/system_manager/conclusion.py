@@ -23,7 +23,7 @@ from app.services.analytics.info import RunInfo
 from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import session_rows
 from app.services.market_data.parquet_storage import fingerprint
-from app.services.reporting.files import finite
+from app.services.reporting.files import finite, keep_beside
 
 
 def make_result(run: SessionRun, log: RunLog) -> RunResult:
@@ -44,9 +44,14 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
 
 
 def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
-    """Write the run's folder and the per-bar validation file; the path of the latter."""
+    """Write the run's folder and the per-bar validation file; the path of the latter.
+
+    The next session of that name replaces the validation file; the folder keeps this one.
+    """
     result.save(folder)
-    return result.save_validation(settings.validation_dir / f"{result.name}.csv")
+    path = result.save_validation(settings.validation_dir / f"{result.name}.csv")
+    keep_beside(path, folder / "validation.csv")
+    return path
 
 
 def make_record(

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -71,6 +73,21 @@ def write_run_folder(
         paths.append(write_parquet(folder / f"{name}.parquet", frame))
     paths.extend(write_json(folder / f"{name}.json", value) for name, value in documents.items())
     return {path.name: path for path in paths}
+
+
+def keep_beside(source: Path, target: Path) -> Path:
+    """Let `target` be what `source` is now, even when `source` is replaced later.
+
+    Both are one file on the disk where that is possible, else two.
+    """
+
+    def link(beside: Path) -> None:
+        try:
+            os.link(source, beside)
+        except OSError:
+            shutil.copyfile(source, beside)
+
+    return write_atomically(target, link)
 
 
 def finite(value: object) -> object:
