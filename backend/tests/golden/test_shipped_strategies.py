@@ -27,6 +27,8 @@ COSTS = {
     "starting_cash": 100_000,
     "commission": {"model": "per_share", "rate": FEE_A_SHARE, "minimum": LEAST_FEE},
     "slippage": {"model": "ticks", "amount": 1, "tick_size": SLIP},
+    "fill_model": {"participation_pct": 0},
+    "carry": {"borrow_rate_pct": 0, "margin_rate_pct": 0},
 }
 
 
