@@ -70,19 +70,13 @@ class ActionStorage:
             DataError: if the file is damaged, saying how to mend it.
         """
         path = self._path(symbol)
-        if not path.is_file():
-            return ()
-        content = path.read_bytes()
-        reason = broken_seal(content, _identity(symbol))
+        content, reason = _content(symbol, path)
         if reason is not None:
             raise DataError(
                 f"{path}: {reason}; without the splits and dividends of {symbol} its prices "
                 "would be wrong. Import them again: data import-actions FILE"
             )
-        return tuple(
-            CorporateAction(symbol=symbol, ex_date=day, kind=ActionKind(kind), value=value)
-            for day, kind, value in pl.read_parquet(content).select(_SCHEMA).rows()
-        )
+        return _actions(symbol, content)
 
     def write(self, symbol: str, actions: list[CorporateAction]) -> tuple[int, int, int]:
         """Merge `actions` of `symbol` with what is stored: (added, replaced, unchanged).
@@ -101,15 +95,33 @@ class ActionStorage:
         return added, replaced, len(given) - added - replaced
 
     def _sound(self, symbol: str, path: Path) -> tuple[CorporateAction, ...]:
-        try:
-            return self.read(symbol)
-        except DataError as error:
-            remedy = "Import every file of this symbol's actions again: data import-actions FILE"
-            set_aside(path, symbol=symbol, part="actions", reason=str(error), remedy=remedy)
+        """The stored actions; none after setting a damaged file aside."""
+        content, reason = _content(symbol, path)
+        if reason is not None:
+            remedy = "Import every file of this symbol's actions: data import-actions FILE"
+            set_aside(path, symbol=symbol, part="actions", reason=reason, remedy=remedy)
             return ()
+        return _actions(symbol, content)
 
     def _path(self, symbol: str) -> Path:
         return self._folder / folder_name(require_symbol(symbol)) / _FILE
+
+
+def _content(symbol: str, path: Path) -> tuple[bytes | None, str | None]:
+    """The bytes of a file, None if there is none; and why they cannot be used."""
+    if not path.is_file():
+        return None, None
+    content = path.read_bytes()
+    return content, broken_seal(content, _identity(symbol))
+
+
+def _actions(symbol: str, content: bytes | None) -> tuple[CorporateAction, ...]:
+    if content is None:
+        return ()
+    return tuple(
+        CorporateAction(symbol=symbol, ex_date=day, kind=ActionKind(kind), value=value)
+        for day, kind, value in pl.read_parquet(content).select(*_SCHEMA).rows()
+    )
 
 
 def import_actions(path: Path, storage: ActionStorage) -> ActionImportSummary:
