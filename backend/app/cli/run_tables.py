@@ -77,7 +77,8 @@ def render_progress(
     line.append("  " + "━" * filled, style="green").append("━" * (bar - filled), style="dim")
     facts = [f"{done}/{progress.sessions_total}", moment, f"{progress.bars_per_s:,.0f} bars/s"]
     line.append("".join(f"  {fact}" for fact in [*facts, f"P&L {progress.pnl:+,.2f}"] if fact))
-    line.append("  " + _holdings(progress.positions, width - len(line) - 2))
+    holdings = "  " + _holdings(progress.positions, width - len(line) - 2)
+    line.append(holdings if len(line) + len(holdings) <= width else "")
     line.truncate(width, overflow="ellipsis")
     return line
 

@@ -44,7 +44,8 @@ def begin_session(
     system: SystemManager, config: str | Path, *, paused: bool, as_json: bool
 ) -> None:
     """Start `config` and come back at once, saying how to look at it and steer it."""
-    system.start(config, paused=paused)
+    with console.status("starting …"):
+        system.start(config, paused=paused)
     status = system.status()
     if as_json:
         print_json(status)
@@ -54,11 +55,12 @@ def begin_session(
     told = Text.assemble(("● ", mark), (status.session_name or "", "bold"), f" {does}: ")
     told.append(f"{sessions} sessions")
     console.print(told)
-    hints = [("data session", "its bars, live"), ("system wait", "its result")]
-    hints.append(("system resume", "lets it go on") if paused else ("system pause", "holds it"))
+    hints = [("data session", "shows it"), ("system wait", "its result")]
+    hints.append(("system resume", "goes on") if paused else ("system pause", "holds it"))
     told = Text("  ")
-    for typed, about in hints:
-        told.append(typed, style="green").append(f" {about}   ", style="dim")
+    for number, (typed, about) in enumerate(hints):
+        told.append(" · " if number else "", style="dim")
+        told.append(typed, style="green").append(f" {about}", style="dim")
     console.print(told)
 
 

@@ -11,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.session_data import SessionData
 from app.core.types import SECOND_NS
@@ -68,47 +69,56 @@ def _row(
         bars=len(bars) - history,
         history=history,
         last=last,
-        quality_pct=data.get_quality(symbol, interval),
+        quality_pct=_carried_over(data, symbol, interval),
         indicators=tuple(
-            (str(spec), data.latest_values(symbol, interval, spec))
+            (_short_name(spec), data.latest_values(symbol, interval, spec))
             for spec in data.indicators(symbol, interval)
         ),
     )
 
 
+def _carried_over(data: SessionData, symbol: str, interval: Interval) -> float | None:
+    """A series' own quality, or that of the minutes it is made from."""
+    own = data.get_quality(symbol, interval)
+    return data.get_quality(symbol) if own is None else own
+
+
 def render_session_data(rows: Sequence[SeriesRow], *, width: int) -> RenderableType:
-    """Series one a line, those of a symbol together."""
+    """Series one a line, those of a symbol together; a star marks derived ones."""
+    wide = width >= WIDE
     table = Table(box=SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Symbol", style="bold", no_wrap=True)
     table.add_column("Bars", no_wrap=True)
-    for name in ("Today", "Before"):
+    for name in ("Today", "Before") if wide else ("Today",):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Until", no_wrap=True)
-    prices = ("Open", "High", "Low", "Close", "Volume") if width >= WIDE else ("Close",)
+    prices = ("Open", "High", "Low", "Close", "Volume") if wide else ("Close",)
     for name in (*prices, "Quality"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("Indicators", ratio=1)
     symbol = ""
     for row in rows:
         name, symbol = ("" if row.symbol == symbol else row.symbol), row.symbol
-        table.add_row(name, *_cells(row, wide=width >= WIDE))
+        table.add_row(name, *_cells(row, wide=wide))
     return table
 
 
 def _cells(row: SeriesRow, *, wide: bool) -> list[str | Text]:
     interval = Text(str(row.interval))
     if row.interval != ONE_MINUTE:
-        interval.append(" derived" if wide else "*", style="dim")
+        interval.append("*", style="dim")
     shown = ["–"] * (6 if wide else 2)
     if row.last is not None:
         moment, *prices = row.last
         texts = [f"{price:,.2f}" for price in prices[:4]]
-        shown = [f"{moment:%m-%d %H:%M}", *(texts if wide else texts[3:])]
+        is_today = row.bars > 0
+        short = f"{moment:%H:%M}" if is_today else f"{moment:%m-%d}"
+        shown = [f"{moment:%m-%d %H:%M}", *texts] if wide else [short, *texts[3:]]
         shown += [f"{prices[4]:,.0f}"] if wide else []
     return [
         interval,
         f"{row.bars:,}",
-        f"{row.history:,}",
+        *([f"{row.history:,}"] if wide else []),
         *shown,
         _quality(row.quality_pct),
         _indicators(row.indicators),
@@ -126,10 +136,23 @@ def _indicators(values: Sequence[tuple[str, tuple[float, ...]]]) -> Text:
     text = Text()
     for name, outputs in values:
         if text:
-            text.append("\n")
-        numbers = "/".join("–" if isnan(value) else f"{value:,.4g}" for value in outputs)
-        text.append(f"{name} ", style="dim").append(numbers or "–")
+            text.append("  ")
+        numbers = "/".join(map(_number, outputs)) or "–"
+        text.append(f"{name}\N{NO-BREAK SPACE}", style="dim").append(numbers)
     return text
+
+
+def _number(value: float) -> str:
+    if isnan(value):
+        return "–"
+    return f"{value:,.2f}" if abs(value) >= 1 else f"{value:.4g}"
+
+
+def _short_name(spec: IndicatorSpec) -> str:
+    """``SMA(10)`` for ``SMA(timeperiod=10)``."""
+    name = str(spec).partition("(")[0]
+    values = (*spec.inputs, *(str(value) for _, value in spec.parameters))
+    return f"{name}({','.join(values)})" if values else name
 
 
 def render_account(
@@ -169,7 +192,8 @@ def render_status(status: SystemStatus, *, moment: str = "") -> RenderableType:
     if progress is not None:
         table.add_row("sessions", f"{progress.sessions_done:,} of {progress.sessions_total:,}")
         table.add_row("bars", f"{progress.bars:,}, {progress.bars_per_s:,.0f} a second")
-        table.add_row("profit", f"{progress.pnl:+,.2f}, equity {progress.equity:,.2f}")
+        if progress.equity:
+            table.add_row("profit", f"{progress.pnl:+,.2f}, equity {progress.equity:,.2f}")
         held = ", ".join(f"{symbol} {units:g}" for symbol, units in progress.positions.items())
         table.add_row("holds", held or "nothing")
         table.add_row("orders", f"{progress.orders:,}")

@@ -1,5 +1,6 @@
 """``data session``: the running session's data, now or live."""
 
+from collections.abc import Collection
 from typing import Any
 
 from rich.console import RenderableType
@@ -14,37 +15,58 @@ from app.cli.session_tables import (
     render_session_data,
     session_rows,
 )
+from app.core.exceptions import ConfigurationError
 
 _FRAME_S = 0.25
 _NOTE = "Ctrl-C leaves this table; the session goes on"
+_AROUND = 8
+"""Lines of the screen that are not series."""
 
 
-def session_series(system: Any) -> list[SeriesRow]:
-    """Every series of the session, with what of it has closed."""
+def session_series(system: Any, symbols: Collection[str] = ()) -> list[SeriesRow]:
+    """Every series of the session, or of some symbols, with what of it has closed.
+
+    Raises:
+        ConfigurationError: a symbol that is not in the session.
+    """
     progress = system.status().progress
     zone = system.get_time_manager().timezone
     session = progress.session if progress else None
-    return session_rows(system.get_session_data(), session=session, zone=zone)
+    rows = session_rows(system.get_session_data(), session=session, zone=zone)
+    known = dict.fromkeys(row.symbol for row in rows)
+    for symbol in symbols:
+        if known and symbol not in known:
+            raise ConfigurationError(
+                f"symbol {symbol!r} is not in the session; there is {', '.join(known)}"
+            )
+    return [row for row in rows if row.symbol in symbols] if symbols else rows
 
 
-def session_screen(system: Any, *, note: str = "") -> RenderableType:
-    """Progress, account and series, as they are now."""
+def session_screen(
+    system: Any, symbols: Collection[str] = (), *, note: str = "", height: int | None = None
+) -> RenderableType:
+    """Progress, account and series, as they are now; no more series than fit `height`."""
     execution = system.get_execution_manager()
     account = render_account(
         execution.get_account(), execution.get_positions(), width=console.width
     )
-    table = render_session_data(session_series(system), width=console.width)
+    rows = session_series(system, symbols)
+    room = len(rows) if height is None else max(height - _AROUND, 1)
+    if len(rows) > room:
+        note = f"{len(rows) - room} more series: name symbols to see theirs · {note}"
+    table = render_session_data(rows[:room], width=console.width)
     return render_live(progress_line(system), account, table, note)
 
 
-def watch(system: Any) -> None:
+def watch(system: Any, symbols: Collection[str] = ()) -> None:
     """Show the session until it is over or Ctrl-C, then leave its last state on the screen."""
     try:
         with Live(console=console, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(session_screen(system, note=_NOTE), refresh=True)
+                screen = session_screen(system, symbols, note=_NOTE, height=console.height)
+                live.update(screen, refresh=True)
                 if system.wait(_FRAME_S):
                     break
     except KeyboardInterrupt:
         pass
-    console.print(session_screen(system))
+    console.print(session_screen(system, symbols))

@@ -264,10 +264,13 @@ def delete(
 
 @app.command(
     short_help="The running session's bars, indicators and quality, live.",
-    epilog="Example: data session\n\nExample: data session --once",
+    epilog="Example: data session\n\nExample: data session AAPL MSFT --once",
 )
 def session(
     ctx: typer.Context,
+    symbols: Annotated[
+        list[str] | None, typer.Argument(metavar="[SYMBOL]", help="All of them if left out.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Show it as it is now and end.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -282,11 +285,11 @@ def session(
 
     system = system_with_session(ctx)
     if as_json:
-        print_json(session_series(system))
+        print_json(session_series(system, symbols or ()))
     elif once or not console.is_terminal:
-        console.print(session_screen(system))
+        console.print(session_screen(system, symbols or ()))
     else:
-        watch(system)
+        watch(system, symbols or ())
 
 
 def _require_no_session(ctx: typer.Context, symbol: str) -> None:

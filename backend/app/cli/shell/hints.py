@@ -62,6 +62,8 @@ def session_line(system: Any, *, moment: str) -> StyleAndTextTuples:
         return []
     style = f"class:state.{state}"
     pieces: StyleAndTextTuples = [(style, f"● {state} "), ("class:session", status.session_name)]
+    if record is not None:
+        pieces.append(("class:hint", f"  run show {str(record.id)[:8]}"))
     if progress is not None:
         done, total = progress.sessions_done, max(progress.sessions_total, 1)
         filled = _BAR * done // total
@@ -72,9 +74,7 @@ def session_line(system: Any, *, moment: str) -> StyleAndTextTuples:
             ("class:hint", f"  {moment}" if moment else ""),
             ("class:hint", f"  P&L {progress.pnl:+,.2f}"),
         ]
-    if record is not None:
-        pieces.append(("class:hint", f"  run show {str(record.id)[:8]}"))
-    elif status.reason:
+    if record is None and status.reason:
         pieces.append(("class:hint", f"  {status.reason}"))
     return pieces
 
