@@ -25,6 +25,8 @@ _SHORT_ID = 8
 def render_run(record: RunRecord) -> Group:
     """One run: what was run, its figures, the quality of its data, and how it can be proven."""
     parts: list[Any] = [_facts(record), _figures(record.metrics)]
+    if len(record.strategies) > 1:
+        parts.append(_ledgers(record))
     if record.data_quality:
         parts.append(_quality(record.data_quality))
     parts.append(_proofs(record))
@@ -122,6 +124,8 @@ def _facts(record: RunRecord) -> Table:
     for strategy in record.strategies:
         values = ", ".join(f"{k}={v}" for k, v in strategy["parameters"].items())
         table.add_row("strategy", f"{strategy['name']} ({values})")
+        if ended := strategy.get("ended"):
+            table.add_row("", Text(f"{strategy['name']} was ended: {ended}", style="bold red"))
     table.add_row("symbols", ", ".join(record.symbols))
     return table
 
@@ -137,6 +141,34 @@ def _figures(metrics: Mapping[str, float | None]) -> Table:
     for left, right in zip(shown[:half], [*shown[half:], ("", "")], strict=False):
         table.add_row(*left, *right)
     return table
+
+
+def _ledgers(record: RunRecord) -> Table:
+    """What each strategy did to the account; the account itself last."""
+    table = Table("Strategy", box=SIMPLE)
+    for heading in ("Net Profit", "Open", "Costs", "Cash Used", "Fills", "Trades"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for strategy in record.strategies:
+        own = strategy.get("ledger", {})
+        costs = own["commission"] + own["slippage"] if own else None
+        money = (own.get("profit"), own.get("open_profit"), costs, own.get("cash_used"))
+        counts = (own.get("fills"), own.get("trades"))
+        table.add_row(strategy["name"], *map(_money, money), *map(_count, counts))
+    whole = record.metrics
+    costs = (whole.get("commission") or 0.0) + (whole.get("slippage") or 0.0)
+    money = (whole.get("net_profit"), None, costs, None)
+    counts = (whole.get("fills"), whole.get("trades"))
+    table.add_section()
+    table.add_row("account", *map(_money, money), *map(_count, counts))
+    return table
+
+
+def _money(value: float | None) -> str:
+    return "" if value is None else format_figure(value, "money")
+
+
+def _count(value: float | None) -> str:
+    return "" if value is None else format_figure(value, "count")
 
 
 def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Group:

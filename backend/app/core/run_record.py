@@ -18,7 +18,9 @@ class RunRecord:
 
     Attributes:
         reason: why a run stopped or failed; None when it completed.
-        strategies: name, class, symbols and parameters of each, in the config's order.
+        strategies: name, class, symbols and parameters of each, in the config's order; ``ended``,
+            when and why it was ended before the run was, or None; its ``ledger``, the figures
+            of `StrategyLedger`.
         config: the session config as it was validated.
         first_session: first date traded; None when no session began.
         bars: minute bars processed, all symbols.

@@ -335,6 +335,7 @@ class _BacktestTime:
 def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
     if run.control.failure:
         return "failed", explained(*run.control.failure)
+    ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
     if run.control.stopped_by_user:
-        return "stopped", "stopped on request"
-    return "completed", "; ".join(map(ended_alone, run.simulation.stepper.failures)) or None
+        return "stopped", "; ".join(["stopped on request", *ended])
+    return "completed", "; ".join(ended) or None

@@ -19,6 +19,7 @@ from app.core.run_log import RunLog
 from app.core.run_record import RunRecord, RunStatus
 from app.core.types import Floats
 from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.wording import in_words
 from app.services.analytics.info import RunInfo
 from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import session_rows
@@ -37,6 +38,7 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         data_fingerprint=_data_fingerprint(run),
         code_version=__version__,
         is_synthetic=plan.synthetic,
+        ended={each.name: in_words(each.error) for each in run.simulation.stepper.failures},
         columns=_derived_columns(run, log),
         quality_pct=_quality_columns(run, log),
     )
@@ -74,15 +76,7 @@ def make_record(
         mode=plan.config.mode.value,
         status=status,
         reason=reason,
-        strategies=[
-            {
-                "name": entry.name,
-                "class": declared.class_,
-                "symbols": list(entry.symbols),
-                "parameters": dict(run.simulation.parameters[entry.name]),
-            }
-            for entry, declared in zip(plan.entries, plan.config.strategies, strict=True)
-        ],
+        strategies=_strategies(run, result),
         symbols=list(plan.symbols),
         config=plan.config.to_dict(),
         started_at=_moment(started_ns),
@@ -99,6 +93,22 @@ def make_record(
         folder=str(folder),
         synthetic=plan.synthetic,
     )
+
+
+def _strategies(run: SessionRun, result: RunResult) -> list[dict[str, object]]:
+    """What each strategy was, when and why it was ended before its run, and what it came to."""
+    plan = run.plan
+    return [
+        {
+            "name": entry.name,
+            "class": declared.class_,
+            "symbols": list(entry.symbols),
+            "parameters": dict(run.simulation.parameters[entry.name]),
+            "ended": result.info.ended.get(entry.name),
+            "ledger": _plain(result.strategy_ledgers[entry.name].to_dict()),
+        }
+        for entry, declared in zip(plan.entries, plan.config.strategies, strict=True)
+    ]
 
 
 def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:

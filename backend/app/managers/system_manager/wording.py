@@ -5,14 +5,15 @@ from app.services.simulation.stepper import StrategyFailure
 
 def ended_alone(failure: StrategyFailure) -> str:
     """A strategy that was ended while others went on."""
-    return f"strategy {failure.name} was ended: {_in_words(failure.error)}"
+    return f"strategy {failure.name} was ended: {in_words(failure.error)}"
 
 
 def explained(thread: str, error: BaseException) -> str:
     """The thread that failed, and of what."""
-    return f"{thread}: {_in_words(error)}"
+    return f"{thread}: {in_words(error)}"
 
 
-def _in_words(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
+    """An error with its kind and the notes added to it."""
     notes = "; ".join(getattr(error, "__notes__", ()))
     return f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")

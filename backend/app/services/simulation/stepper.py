@@ -27,7 +27,7 @@ _AT_ONCE = Unconducted()
 
 @dataclass(frozen=True, slots=True)
 class StrategyFailure:
-    """A strategy that raised and was ended while others went on: when (UTC ns) and of what."""
+    """A strategy that raised and was ended, alone or with the run: when (UTC ns) and of what."""
 
     name: str
     time_ns: int
@@ -192,10 +192,10 @@ class Stepper:
         now = self._cast.clock.now
         error.add_note(f"raised when the run was at {now:%Y-%m-%d %H:%M:%S %Z}")
         self._failed.add(owner)
-        if not self._isolate or len(self._failed) == len(self._cast.names):
-            raise error
         name = self._cast.names[owner]
         self.failures.append(StrategyFailure(name, self._cast.clock.now_ns, error))
+        if not self._isolate or len(self._failed) == len(self._cast.names):
+            raise error
         self._cast.exchange.retire(owner, f"strategy {name} failed")
         if self._calls is not None:
             self._calls.mute(owner)
