@@ -56,6 +56,8 @@ class QualityGate:
 class RestrictionColumns:
     """Changes of one symbol's restriction in time order, as columns of equal length.
 
+    A session that begins restricted is told anew.
+
     From ``from_ns`` (UTC nanoseconds, included) on entries are refused where ``blocked`` is
     True, until the next change. Each is decided by bars that had ended at ``from_ns``: an order
     sent then is under it, and so is a fill in a bar that starts then.

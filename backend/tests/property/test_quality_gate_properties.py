@@ -63,7 +63,9 @@ def restricted_by(changes, grid):
         times += change.from_ns.tolist()
         states += change.blocked.tolist()
     assert times == sorted(set(times))
-    assert all(a != b for a, b in pairwise(states))
+    opens = set(grid.open_ns.tolist())
+    told = zip(times[1:], pairwise(states), strict=True)
+    assert all(a != b or (b and time in opens) for time, (a, b) in told)
     return [
         {
             start
@@ -121,6 +123,14 @@ def test_restrictions_are_those_of_the_rules_however_bars_are_cut(
         taken = max(taken, limit)
     expected = restricted_plainly(gate, grid, there, halted)
     assert restricted_by(changes, grid) == expected
+    told = {
+        time
+        for change in changes
+        for time, blocked in zip(change.from_ns.tolist(), change.blocked.tolist(), strict=True)
+        if blocked
+    }
+    for open_ns, refused in zip(grid.open_ns.tolist(), expected, strict=True):
+        assert (open_ns in told) == (open_ns in refused)
     assert state.restricted_minutes.tolist() == [len(refused) for refused in expected]
     whole = GateState(gate, grid, np.array(sorted(halted), np.int64))
     at_once = whole.step(bars_at(there), int(grid.close_ns[-1]))

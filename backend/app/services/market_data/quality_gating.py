@@ -128,7 +128,11 @@ class GateState:
         return total - np.maximum.accumulate(floor)
 
     def _told(self, minutes: "_Minutes", blocked: Bools, at_open: Bools) -> RestrictionColumns:
-        """What changes, from the state before; a session that begins does so at its open."""
+        """What changes, from the state before; a session that begins does so at its open.
+
+        One that begins restricted says so even if the one before ended so: a reader may have
+        passed over the history.
+        """
         begins = np.flatnonzero(minutes.begun == 0)
         rows = minutes.first_row[begins]
         states = np.insert(blocked, rows, at_open[begins])
@@ -140,7 +144,7 @@ class GateState:
         last = minutes.first_session + len(restricted)
         self.restricted_minutes[minutes.first_session : last] += restricted
         self._blocked = bool(states[-1])
-        changed = states != before
+        changed = (states != before) | (states & ~own)
         return RestrictionColumns(times[changed], states[changed])
 
     def _move_on(self, minutes: "_Minutes") -> None:
