@@ -17,22 +17,27 @@ Json = Annotated[bool, JSON_OPTION]
 
 @app.command("list", epilog="Example: strategy list")
 def list_strategies(as_json: Json = False) -> None:
-    """The strategies that come with the platform."""
+    """The strategies that come with the platform, and those in your folder."""
     from app.cli.output import console, print_json
     from app.cli.run_tables import render_strategies
-    from app.strategies.registry import SHIPPED, load_strategy
+    from app.config.settings import get_settings
+    from app.strategies.registry import SHIPPED, load_strategy, strategies_in
 
-    strategies = {name: load_strategy(name) for name in SHIPPED}
+    own = strategies_in(get_settings().strategies_dir)
+    strategies = {name: load_strategy(name) for name in SHIPPED} | dict(own.strategies)
     if as_json:
         print_json([_described(name, strategy) for name, strategy in strategies.items()])
         return
     console.print(render_strategies(strategies))
+    for problem in own.problems.values():
+        console.print(problem, style="red", highlight=False, markup=False)
 
 
 @app.command(epilog="Example: strategy show sma_cross")
 def show(
     strategy: Annotated[
-        str, typer.Argument(metavar="NAME", help="A shipped strategy, or package.module:Class.")
+        str,
+        typer.Argument(metavar="NAME", help="A shipped one, my_file.py:Class, or module:Class."),
     ],
     as_json: Json = False,
 ) -> None:
@@ -42,10 +47,11 @@ def show(
     from app.cli.output import console, print_json
     from app.cli.own_code import look_in_current_folder
     from app.cli.run_tables import own_text, render_strategy
+    from app.config.settings import get_settings
     from app.strategies.registry import load_strategy
 
     look_in_current_folder()
-    found = load_strategy(strategy)
+    found = load_strategy(strategy, get_settings().strategies_dir)
     about = inspect.getdoc(inspect.getmodule(found)) or own_text(found)
     if as_json:
         print_json(_described(strategy, found) | {"about": about})
