@@ -175,7 +175,9 @@ def test_the_folder_of_a_run(market: Installation) -> None:
         "report.html",
         "metrics.json",
         "config.json",
+        "validation.csv",
     }
+    assert (folder / "validation.csv").read_bytes() == system.validation_file.read_bytes()
     for name in tables:
         from_csv = pl.read_csv(folder / f"{name}.csv")
         from_parquet = pl.read_parquet(folder / f"{name}.parquet")
