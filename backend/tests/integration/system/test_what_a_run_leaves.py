@@ -62,6 +62,8 @@ def test_every_field_of_the_record(market: Installation) -> None:
             "class": "tests.session_strategies:Buyer",
             "symbols": ["AAA", "BBB"],
             "parameters": {"on": 1, "quantity": 10.0, "interval": "1m"},
+            "ended": None,
+            "ledger": system.result.strategy_ledgers["buyer"].to_dict(),
         }
     ]
     assert list(record.symbols) == ["AAA", "BBB"]
