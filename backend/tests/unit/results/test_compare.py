@@ -160,15 +160,16 @@ def test_what_is_no_run_is_named(tmp_path: Path, content: str, words: str) -> No
     path.write_text(content)
     with pytest.raises(DataError, match=words):
         RunSide.of_path(path)
+    damaged = tmp_path / "bad.parquet"
+    damaged.write_text(content)
     with pytest.raises(DataError, match="not a table"):
-        (tmp_path / "bad.parquet").write_text(content)
-        read_table(tmp_path / "bad.parquet")
+        read_table(damaged)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataNotFoundError, match="no run at .*nowhere"):
+    with pytest.raises(DataNotFoundError, match="there is no run at "):
         RunSide.of_path(tmp_path / "nowhere")
-    with pytest.raises(DataNotFoundError, match="no file .*validation.csv"):
+    with pytest.raises(DataNotFoundError, match="there is no file "):
         compare_files(tmp_path, tmp_path)
 
 
