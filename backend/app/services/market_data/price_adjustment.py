@@ -130,6 +130,17 @@ def symbol_events(
     return tuple(event for number in sorted(events) for event in events[number])
 
 
+def split_factors(actions: SessionActions, symbol: str) -> AdjustmentFactors:
+    """The factors of the splits of `symbol` among a run's events."""
+    events = [
+        event
+        for number in sorted(actions)
+        for event in actions[number]
+        if isinstance(event, SplitEvent) and event.symbol == symbol
+    ]
+    return adjustment_factors(events, Adjustment.SPLIT, lambda _before_ns: None)
+
+
 def stored_factors(
     storage: ParquetStorage,
     actions: Iterable[CorporateAction],

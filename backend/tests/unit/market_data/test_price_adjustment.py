@@ -14,6 +14,7 @@ from app.core.corporate_actions import (
     CorporateAction,
     DividendEvent,
     SplitEvent,
+    events_by_session,
 )
 from app.core.data_structures import BarColumns
 from app.core.exceptions import DataError
@@ -23,6 +24,7 @@ from app.services.market_data.price_adjustment import (
     adjusted,
     adjustment_factors,
     events_left,
+    split_factors,
     stored_factors,
 )
 
@@ -120,6 +122,16 @@ def test_the_close_before_is_found_over_a_long_hole_and_outside_hours_do_not_cou
     storage.write("AAPL", BarColumns.of_minutes(starts, price, price, price, price, price))
     found = stored_factors(storage, ACTIONS[:1], Adjustment.ALL, sessions)
     assert found.price.tolist() == [1 - 0.82 / 100]
+
+
+def test_the_splits_of_one_symbol_among_a_runs_events(new_york):
+    sessions = new_york(*DAYS)
+    other = CorporateAction(
+        symbol="TSLA", ex_date=date(2020, 8, 31), kind=ActionKind.SPLIT, value=5.0
+    )
+    factors = split_factors(events_by_session([*ACTIONS, other], sessions), "TSLA")
+    assert factors.effective_ns.tolist() == [int(sessions.pre_open_ns[3])]
+    assert (factors.price.tolist(), factors.volume.tolist()) == ([0.2], [5.0])
 
 
 def test_what_is_left_for_positions(new_york):
