@@ -16,6 +16,8 @@ from app.threads.progress import RunProgress
 
 COMPLETED, FAILED, INTERRUPTED = 0, 1, 130
 _FRAME_S = 0.1
+_WRITING_S = 60.0
+"""How long an interrupted run may take to write down what it did."""
 
 
 def run_session(config: str | Path, *, as_json: bool) -> int:
@@ -43,6 +45,7 @@ def _watch(system: SystemManager, *, quiet: bool) -> bool:
             _follow(system)
     except KeyboardInterrupt:
         system.stop()
+        system.wait(_WRITING_S)
         return True
     return False
 
