@@ -23,9 +23,9 @@ def load_strategy(name: str) -> type[Strategy]:
     module_name, _, class_name = SHIPPED.get(name, name).partition(":")
     if not class_name:
         close = get_close_matches(name, SHIPPED, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = f"; did you mean {close[0]}" if close else ""
         raise ConfigurationError(
-            f"strategy {name!r} is not shipped{hint} There are {', '.join(SHIPPED)}; name your "
+            f"strategy {name!r} is not shipped{hint}. There are {', '.join(SHIPPED)}; name your "
             "own as package.module:ClassName"
         )
     try:

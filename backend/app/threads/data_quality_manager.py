@@ -10,6 +10,7 @@ from app.core.intervals import ONE_MINUTE
 from app.core.session_data import SessionData
 from app.core.sessions import SessionGrid
 from app.core.types import Floats
+from app.services.market_data.gap_detection import GapColumns
 from app.services.market_data.quality_scoring import QualityColumns, session_quality
 from app.threads.messages import Slab
 from app.threads.sync import RunControl, StreamSubscription
@@ -40,7 +41,7 @@ class DataQualityManager(Worker):
         self._arrivals = arrivals
         self._enabled = enabled
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
-        self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
+        self._scored: dict[str, list[tuple[int, QualityColumns]]] = {s: [] for s in symbols}
         self.finished = Event()
 
     def run(self) -> None:
@@ -62,9 +63,16 @@ class DataQualityManager(Worker):
         """Per symbol, the score of each session of the grid; NaN where none was made."""
         return self._percentages
 
-    def summary(self) -> dict[str, dict[str, object]]:
-        """Per symbol, over the sessions traded: minutes expected and present, gaps, the score."""
-        return {symbol: _summary(scored) for symbol, scored in self._scored.items() if scored}
+    def summary(self, last: int) -> dict[str, dict[str, object]]:
+        """Per symbol: minutes expected and present, gaps, the score.
+
+        Over the sessions traded: those before number `last`, of which more may have been read.
+        """
+        return {
+            symbol: _summary([_before(last - first, quality) for first, quality in scored])
+            for symbol, scored in self._scored.items()
+            if scored
+        }
 
     def _score(self, slab: Slab) -> None:
         sessions = self._sessions.slice(slab.first, slab.last)
@@ -72,8 +80,20 @@ class DataQualityManager(Worker):
             quality = session_quality(slab.minutes[symbol], sessions)
             self._percentages[symbol][slab.first : slab.last] = quality.percentage
             if not slab.is_history:
-                self._scored[symbol].append(quality)
+                self._scored[symbol].append((slab.first, quality))
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
+
+
+def _before(count: int, quality: QualityColumns) -> QualityColumns:
+    """The first `count` sessions; all if there are fewer, none if it is below zero."""
+    count = max(0, count)
+    gaps, within = quality.gaps, quality.gaps.session < count
+    return QualityColumns(
+        quality.dates[:count],
+        quality.expected[:count],
+        quality.present[:count],
+        GapColumns(gaps.session[within], gaps.start_ns[within], gaps.end_ns[within]),
+    )
 
 
 def _summary(scored: Sequence[QualityColumns]) -> dict[str, object]:

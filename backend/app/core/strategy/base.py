@@ -166,13 +166,16 @@ class Strategy:
         tag: str = "",
     ) -> Order:
         """Sell `quantity` units, short where more than is held; as `buy` otherwise."""
-        if not 0.0 < quantity < _INFINITY:
-            raise _bad_number("quantity", quantity)
         return self._order(quantity, symbol, limit, stop, time_in_force, tag, -1.0)
 
     def close(self, *, symbol: str | None = None, tag: str = "") -> Order | None:
         """Close the position at market; None if there is none."""
-        held = self.positions[symbol].quantity if symbol else self.position.quantity
+        name = symbol or self.symbol
+        if name not in self.positions:
+            raise StrategyError(
+                f"symbol is {name!r}; name one of {', '.join(self.symbols)} with symbol=…"
+            )
+        held = self.positions[name].quantity
         if not held:
             return None
         return self._order(abs(held), symbol, None, None, TimeInForce.DAY, tag, -held / abs(held))
@@ -191,8 +194,7 @@ class Strategy:
         tag: str,
         sign: float = 1.0,
     ) -> Order:
-        if not 0.0 < quantity < _INFINITY:
-            raise _bad_number("quantity", quantity)
+        require_number("quantity", quantity)
         order_type = OrderType.MARKET
         if limit is not None or stop is not None:
             order_type = _priced_type(limit, stop)
@@ -238,9 +240,15 @@ class Strategy:
         """Whether the strategy decides over all symbols at once, in `on_slice`.
 
         Raises:
-            ConfigurationError: if it overrides both `on_bar` and `on_slice`, or neither.
+            ConfigurationError: if it overrides both `on_bar` and `on_slice`, or neither, or has
+                a wake condition with `on_slice`.
         """
         by_slice = cls.on_slice is not Strategy.on_slice
+        if by_slice and cls.wake is not None:
+            raise ConfigurationError(
+                f"strategy {cls.__name__}: wake works with on_bar only; on_slice is called at "
+                "every instant"
+            )
         if by_slice == (cls.on_bar is not Strategy.on_bar):
             raise ConfigurationError(
                 f"strategy {cls.__name__} must override exactly one of on_bar (one object per "
@@ -269,8 +277,7 @@ def _priced_type(limit: float | None, stop: float | None) -> OrderType:
     if limit is not None and stop is not None:
         raise StrategyError("an order has either a limit or a stop price, not both")
     name, price = ("limit", limit) if limit is not None else ("stop", stop)
-    if price is None or not 0.0 < price < _INFINITY:
-        raise _bad_number(name, price)
+    require_number(name, price)
     return OrderType(name)
 
 
@@ -281,5 +288,15 @@ def _tif(word: str) -> TimeInForce:
         raise StrategyError(f"time_in_force is {word!r}; give day or gtc") from None
 
 
-def _bad_number(name: str, value: object) -> StrategyError:
-    return StrategyError(f"{name} is {value!r}; give a finite number above zero")
+def require_number(name: str, value: Any) -> None:
+    """Pass if `value` can be a price or a quantity.
+
+    Raises:
+        StrategyError: if it is not a finite number above zero.
+    """
+    try:
+        if 0.0 < value < _INFINITY:
+            return
+    except TypeError:
+        pass
+    raise StrategyError(f"{name} is {value!r}; give a finite number above zero")

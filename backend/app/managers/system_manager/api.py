@@ -30,6 +30,9 @@ from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.simulation.stepper import StrategyFailure
 from app.threads.progress import RunProgress
 
+_LAST_WORDS_S = 2.0
+"""How long a new session waits for one that failed to write down what it did."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemStatus:
@@ -53,7 +56,7 @@ class SystemManager:
         self._settings = settings or get_settings()
         self._clock = clock or SystemClock()
         self._lock = RLock()
-        self._time_manager = TimeManager(clock=self._clock)
+        self._time_manager = TimeManager(clock=self._clock, open_database=self._database)
         self._storage = ParquetStorage(self._settings.bars_dir)
         self._data_manager = DataManager(
             self._storage, self._time_manager, open_database=self._database
@@ -96,9 +99,13 @@ class SystemManager:
             ConfigurationError: naming every mistake with the path of its field, or because a
                 session is running already; nothing was started.
         """
+        if not self.is_running():
+            self.wait(_LAST_WORDS_S)
         with self._lock:
             if self.is_running():
                 raise ConfigurationError("a session is running already; stop it first")
+            if not self.wait(0.0):
+                raise ConfigurationError("the last session is still ending; try again later")
             session = self._config(config)
             with self._database() as db:
                 self._run = self._prepare(session, db)
@@ -108,7 +115,11 @@ class SystemManager:
             self._run.start()
 
     def stop(self) -> None:
-        """End the run where it is and keep what it did; nothing happens if none runs."""
+        """End the run where it is and keep what it did; nothing happens if none runs.
+
+        The files of a large run may take longer to write than the two seconds this takes at
+        most: `wait` waits for them.
+        """
         with self._lock:
             run = self._run
         if run is not None and not run.ended.is_set() and not run.stop():
@@ -132,7 +143,8 @@ class SystemManager:
             return SystemState.STOPPED
         if self.reason is not None:
             return SystemState.FAILED
-        return SystemState.STOPPED if run.ended.is_set() else SystemState.RUNNING
+        is_over = run.ended.is_set() or (run.control.stopping and run.has_decided)
+        return SystemState.STOPPED if is_over else SystemState.RUNNING
 
     @property
     def reason(self) -> str | None:

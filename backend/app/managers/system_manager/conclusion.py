@@ -29,7 +29,7 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         name=plan.config.session_name,
         parameters=run.simulation.parameters,
         config=plan.config.to_dict(),
-        data_quality=_data_quality(run),
+        data_quality=_data_quality(run, log),
         data_fingerprint=_data_fingerprint(run),
         code_version=__version__,
         is_synthetic=plan.synthetic,
@@ -92,9 +92,9 @@ def make_record(
     )
 
 
-def _data_quality(run: SessionRun) -> dict[str, dict[str, object]]:
+def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:
     suspects = run.simulation.derivation.suspect_bars
-    summary = run.quality.summary()
+    summary = run.quality.summary(run.plan.first_session + len(log.sessions))
     return {symbol: summary[symbol] | {"suspect_bars": suspects[symbol]} for symbol in summary}
 
 

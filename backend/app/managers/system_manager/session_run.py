@@ -132,9 +132,18 @@ class SessionRun:
             thread.start()
 
     def stop(self) -> bool:
-        """Ask the threads to end, and wait; whether all have ended within the deadline."""
+        """Ask the threads to end, and wait; whether all that decides has within the deadline.
+
+        To write down what was done may take longer: `wait` waits for that too.
+        """
         self.control.request_stop()
-        return self.wait(_JOIN_DEADLINE_S)
+        self.simulation.stepper.stop_now()
+        return self.wait(_JOIN_DEADLINE_S) or self.has_decided
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether nothing will be decided any more; it may still be written down."""
+        return self.analysis.finished.is_set() and self.quality.finished.is_set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout_s`."""

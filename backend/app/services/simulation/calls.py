@@ -14,7 +14,7 @@ from app.services.simulation.feeds import Events, Feed
 from app.services.simulation.loops import CallFailed, merged_feeds_loop, single_feed_loop
 
 _CALLS_AT_A_TIME = 512
-"""A stop is noticed after so many calls: half a second of a strategy that takes 1 ms a bar."""
+"""Calls made ready at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,18 @@ class Calls:
         while self._next < last:
             first, self._next = self._next, min(last, self._next + _CALLS_AT_A_TIME)
             self._chunk = [column[first : self._next].tolist() for column in self._columns]
-            self._play(zip(*self._chunk, strict=True))
             if not keep_on():
                 return False
-        return True
+            self._play(zip(*self._chunk, strict=False))
+        return keep_on()
+
+    def stop_now(self) -> None:
+        """Make no further call of the piece that is being played; from any thread.
+
+        Its columns are emptied under the loop that walks them, which ends it cleanly.
+        """
+        for column in self._chunk:
+            column.clear()
 
     def mute(self, strategy: int) -> None:
         """Leave out the calls of a strategy that are still to come."""
@@ -73,7 +81,7 @@ class Calls:
                 feed.is_muted = True
                 column = self._columns[0] if len(self._feeds) > 1 else np.empty(0, np.object_)
                 column[column == feed.on_event] = _ignore
-                calls = self._chunk[0]
+                calls = self._chunk[0] if self._chunk else []
                 calls[:] = [_ignore if call == feed.on_event else call for call in calls]
 
     def _play(self, rows: Iterable[tuple[Any, ...]]) -> None:

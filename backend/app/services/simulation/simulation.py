@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderType, TimeInForce
-from app.core.exceptions import ConfigurationError
+from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.orders import Order
 from app.core.run_log import RunLog
@@ -199,7 +199,7 @@ class Simulation:
         """Give a strategy object its money, its desk, its clock and its further series."""
         ledger = self.exchange.ledger
         strategy.account = ledger.account
-        strategy.symbols = tuple(symbols)
+        strategy.symbol, strategy.symbols = "", tuple(symbols)
         positions = dict(zip(self._symbols, ledger.positions[number], strict=True))
         strategy.positions = MappingProxyType(positions)
         strategy._data = self.data  # noqa: SLF001  # set by the platform, as the class says
@@ -287,9 +287,9 @@ class _Desk:
         """Send an order to the exchange."""
         number = self._numbers.get(symbol)
         if number is None:
-            raise ConfigurationError(
-                f"symbol {symbol!r} is not traded by this strategy; "
-                f"it trades {', '.join(self._numbers)}"
+            raise StrategyError(
+                f"symbol is {symbol!r}; this strategy trades {', '.join(self._numbers)}: name one "
+                "with symbol=…"
             )
         return self._submit(
             self._strategy, number, quantity, type, time_in_force, limit_price, stop_price, tag

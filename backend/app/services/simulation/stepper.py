@@ -16,6 +16,7 @@ from app.core.sessions import SessionGrid
 from app.core.strategy import Strategy
 from app.services.simulation.calls import Calls, Cast
 from app.services.simulation.derivation import Batch
+from app.services.simulation.loops import StrategyFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,23 @@ class Stepper:
         `keep_on` is asked every few hundred calls and may end the run where it is. The other
         two are told the number of a session before its first instant and after its end.
         """
+        try:
+            self._step(batch, keep_on, before_session, after_session)
+        except StrategyFailed as failed:
+            raise failed.error from failed.error.__cause__
+
+    def stop_now(self) -> None:
+        """Make no further call of those made ready, once `keep_on` says no; from any thread."""
+        if self._calls is not None:
+            self._calls.stop_now()
+
+    def _step(
+        self,
+        batch: Batch,
+        keep_on: Callable[[], bool],
+        before_session: Callable[[int], None],
+        after_session: Callable[[int], None],
+    ) -> None:
         self._load(batch)
         events = [feed.events(self._data, batch) for feed in self._cast.feeds]
         self._calls = calls = Calls(self._cast, events, self._fail)
@@ -147,7 +165,7 @@ class Stepper:
         error.add_note(f"raised when the run was at {now:%Y-%m-%d %H:%M:%S %Z}")
         self._failed.add(owner)
         if not self._isolate or len(self._failed) == len(self._cast.names):
-            raise error
+            raise StrategyFailed(error) from error
         name = self._cast.names[owner]
         self.failures.append(StrategyFailure(name, self._cast.clock.now_ns, error))
         self._cast.exchange.retire(owner, f"strategy {name} failed")

@@ -101,7 +101,6 @@ def test_one_system_runs_one_session_after_another(market: Installation) -> None
     assert len({record.order_hash for record in market.records()}) == 1
 
 
-@pytest.mark.xfail(reason="two runs of one name write through the same .partial file", strict=False)
 def test_two_systems_run_in_one_process(market: Installation) -> None:
     systems = [market.system() for _ in range(2)]
     for system in systems:
@@ -123,7 +122,6 @@ def test_a_mistake_starts_nothing(market: Installation) -> None:
     assert [record.status for record in market.records()] == ["completed"]
 
 
-@pytest.mark.xfail(reason="TimeManager asks the process's database")
 def test_the_managers_of_a_system_use_its_settings(
     market: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,7 +169,6 @@ def test_stop_keeps_what_was_done(market: Installation) -> None:
     assert (Path(record.folder) / "report.html").is_file()
 
 
-@pytest.mark.xfail(reason="quality counts the sessions that were only read ahead")
 def test_quality_of_a_stopped_run_is_that_of_what_was_traded(market: Installation) -> None:
     system = market.system()
     system.start(slow())
@@ -204,7 +201,6 @@ def test_stop_at_any_moment(seed: int, market: Installation) -> None:
         assert (record.first_session, record.bars) == (None, 0)
 
 
-@pytest.mark.xfail(reason="a stop whose files take over two seconds to write is told as FAILED")
 def test_files_that_take_long_do_not_hold_up_the_stop(
     market: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -231,7 +227,6 @@ def save_slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr(RunResult, "save", slowly)
 
 
-@pytest.mark.xfail(reason="a stop is noticed after 512 calls, however slow")
 def test_a_slow_strategy_does_not_hold_up_the_stop(market: Installation) -> None:
     system = market.system()
     system.start(slow(0.02))
@@ -355,7 +350,6 @@ def test_a_raising_strategy_leaves_the_others_alone(market: Installation) -> Non
     assert "ZeroDivisionError: the strategy's own mistake" in together.record.reason
 
 
-@pytest.mark.xfail(reason="a start while a failed run is ending takes its run id")
 def test_a_start_right_after_a_failure_loses_nothing(
     market: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
