@@ -38,7 +38,7 @@ run-cli: setup  ## Run a command: make run-cli ARGS="time now"
 	@$(RUN) $(ARGS)
 
 lint: setup-dev
-	cd $(BACKEND) && .venv/bin/ruff check . && .venv/bin/ruff format --check .
+	cd $(BACKEND) && .venv/bin/ruff check . ../examples ../benchmarks && .venv/bin/ruff format --check .
 
 types: setup-dev
 	cd $(BACKEND) && .venv/bin/mypy

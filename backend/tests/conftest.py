@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder of real market data: MISMARTERA_TEST_DATA, else ``shared/data`` beside the clone."""
+    """Real market data: in MISMARTERA_TEST_DATA, else in ``shared/data`` beside the clone."""
     folder = Path(os.environ.get("MISMARTERA_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.fail(f"no test data in {folder}; name its folder with MISMARTERA_TEST_DATA")

@@ -1,6 +1,7 @@
 """Bars as users have them (polars, pandas, mappings, arrays) as columns the engine takes."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import accumulate
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from app.core.data_structures import BarColumns
 from app.core.exceptions import ConfigurationError, DataError
-from app.core.types import Floats, Int64s
+from app.core.types import MINUTE_NS, Floats, Int64s
+from app.services.market_data.anomalies import MAX_PRICE
 
 _TIME_NAMES = ("timestamp", "time", "datetime", "date", "ts", "open_time", "start_ns")
 _NAMES = {
@@ -20,6 +22,7 @@ _NAMES = {
     "close": ("close", "c"),
     "volume": ("volume", "vol", "v"),
 }
+_TOO_CLOSE = "another bar less than a minute after it"
 _EPOCH_LIMITS = ((10**11, 10**9), (10**14, 10**6), (10**17, 10**3))
 """Below each bound a whole number of time is in s, ms or µs; the factor makes it nanoseconds."""
 
@@ -134,6 +137,9 @@ def _nanoseconds(times: Any) -> Int64s:
         largest = int(np.abs(values).max(initial=0))
         factor = next((factor for bound, factor in _EPOCH_LIMITS if largest < bound), 1)
         return values.astype(np.int64) * factor if factor > 1 else values.astype(np.int64)
+    if values.dtype.kind == "O" and all(isinstance(moment, datetime) for moment in values):
+        moments = [m.astimezone(UTC).replace(tzinfo=None) if m.tzinfo else m for m in values]
+        return np.array(moments, "datetime64[ns]").astype(np.int64)
     raise ConfigurationError(
         f"bars: times are of type {values.dtype}; give datetimes or whole numbers since 1970"
     )
@@ -163,6 +169,8 @@ def _checked(
     if len(start_ns) and not (np.diff(start_ns) > 0).all():
         bars = bars.take(np.argsort(start_ns, kind="stable"))
         _require(bars, np.append(np.diff(bars.start_ns) > 0, True), symbol, "two bars of one time")
+    _require(bars, np.append(np.diff(bars.start_ns) >= MINUTE_NS, True), symbol, _TOO_CLOSE)
+    _require(bars, bars.high <= MAX_PRICE, symbol, "a high that is not a price up to 10 ** 12")
     _require(bars, _within_prices(bars.low), symbol, "a low that is not a finite price above zero")
     _require(bars, np.isfinite(bars.high), symbol, "a high that is not a finite price")
     encloses = (bars.low <= np.minimum(bars.open, bars.close)) & (

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
 from app.core.data_structures import BarColumns
+from app.core.exceptions import ConfigurationError
 from app.core.sessions import SessionGrid
 from app.core.types import DAY_NS, HOUR_NS, MINUTE_NS, SECOND_NS, Int64s
 
@@ -25,6 +26,7 @@ def sessions_in(bars: Iterable[BarColumns], timezone: str | None) -> SessionGrid
     parts = list(bars)
     starts = _all_starts([part.start_ns for part in parts])
     zone = timezone or _likely_zone(starts)
+    _require_zone(zone)
     local = starts + _offsets_ns(starts, zone)
     days = local // DAY_NS
     first = _first_rows(days)
@@ -33,6 +35,15 @@ def sessions_in(bars: Iterable[BarColumns], timezone: str | None) -> SessionGrid
     opens[1:] = np.maximum(opens[1:], ends[:-1])
     dates = days[first].astype("datetime64[D]")
     return SessionGrid(zone, dates, opens, ends, opens, ends)
+
+
+def _require_zone(zone: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ConfigurationError(
+            f"timezone: {zone!r} is not known; use an IANA name such as America/New_York"
+        ) from None
 
 
 def _all_starts(starts: list[Int64s]) -> Int64s:

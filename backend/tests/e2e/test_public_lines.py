@@ -40,7 +40,8 @@ with SessionLocal() as db:
 day = date(2025, 11, 28)
 assert len(data_mgr.get_bars("ALPHA", "5m", day, day)) == 42
 path = Path("more.csv")
-path.write_text("symbol,timestamp,open,high,low,close,volume\\nALPHA,2025-11-28 09:30,1,2,1,2,10\\n")
+header = "symbol,timestamp,open,high,low,close,volume"
+path.write_text(f"{header}\\nALPHA,2025-11-28 09:30,1,2,1,2,10\\n")
 assert data_mgr.import_from_csv(path).rows == 1
 assert data_mgr.get_current_time() is not None
 

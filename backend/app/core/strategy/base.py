@@ -15,11 +15,10 @@ from app.core.strategy.account import Account, Position
 from app.core.strategy.conditions import Condition
 from app.core.strategy.declarations import Bars, Indicator
 from app.core.strategy.parameters import BarInterval, Parameter, resolve
-from app.core.strategy.terms import OrderTerms, bad_number, read_terms
+from app.core.strategy.terms import OrderTerms, read_terms, require_number
 from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import Floats
 
-_INFINITY = float("inf")
 _NOTHING: OrderTerms = {}
 
 
@@ -186,7 +185,12 @@ class Strategy:
 
     def close(self, *, symbol: str | None = None, tag: str = "") -> Order | None:
         """Close the position at market; None if there is none."""
-        held = self.positions[symbol].quantity if symbol else self.position.quantity
+        name = symbol or self.symbol
+        if name not in self.positions:
+            raise StrategyError(
+                f"symbol is {name!r}; name one of {', '.join(self.symbols)} with symbol=…"
+            )
+        held = self.positions[name].quantity
         if not held:
             return None
         sign = -1.0 if held > 0.0 else 1.0
@@ -214,8 +218,8 @@ class Strategy:
                 type does not have, or a quantity not above what has been filled.
         """
         for name, value in (("quantity", quantity), ("limit", limit), ("stop", stop)):
-            if value is not None and not 0.0 < value < _INFINITY:
-                raise bad_number(name, value)
+            if value is not None:
+                require_number(name, value)
         return self._desk.replace(
             order, float(quantity or 0.0), float(limit or 0.0), float(stop or 0.0)
         )
@@ -235,8 +239,7 @@ class Strategy:
         sign: float,
         terms: OrderTerms,
     ) -> Order:
-        if not 0.0 < quantity < _INFINITY:
-            raise bad_number("quantity", quantity)
+        require_number("quantity", quantity)
         order_type, asked = OrderType.MARKET, PLAIN
         if limit is not None or stop is not None or terms:
             order_type, asked = read_terms(limit, stop, terms)
@@ -283,9 +286,15 @@ class Strategy:
         """Whether the strategy decides over all symbols at once, in `on_slice`.
 
         Raises:
-            ConfigurationError: if it overrides both `on_bar` and `on_slice`, or neither.
+            ConfigurationError: if it overrides both `on_bar` and `on_slice`, or neither, or has
+                a wake condition with `on_slice`.
         """
         by_slice = cls.on_slice is not Strategy.on_slice
+        if by_slice and cls.wake is not None:
+            raise ConfigurationError(
+                f"strategy {cls.__name__}: wake works with on_bar only; on_slice is called at "
+                "every instant"
+            )
         if by_slice == (cls.on_bar is not Strategy.on_bar):
             raise ConfigurationError(
                 f"strategy {cls.__name__} must override exactly one of on_bar (one object per "

@@ -6,15 +6,16 @@ worked out for whole batches of bars at once; how the bars are cut into batches 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from app.core.strategy.declarations import Indicator
+from app.core.strategy.parameters import Parameter
 from app.core.types import Bools, Floats
 
-Operand: TypeAlias = Indicator | str | float
-"""An indicator, a bar field (``"close"``), or a number."""
+Operand: TypeAlias = Indicator | Parameter[Any] | str | float
+"""An indicator, a bar field (``"close"``), a numeric parameter of the strategy, or a number."""
 
 Columns: TypeAlias = Callable[[Operand], Floats]
 """Gives the values of an operand on the rows at hand."""

@@ -47,14 +47,23 @@ def read_terms(
     prices: dict[str, Any] = {"limit": limit, "stop": stop}
     prices |= {name: given.get(name) for name in _PRICES}
     for name, value in prices.items():
-        if value is not None and not 0.0 < value < _INFINITY:
-            raise bad_number(name, value)
+        if value is not None:
+            require_number(name, value)
     return _type(limit, stop, given), _instructions(given) if given else PLAIN
 
 
-def bad_number(name: str, value: object) -> StrategyError:
-    """The error for a number that cannot be a price or a quantity."""
-    return StrategyError(f"{name} is {value!r}; give a finite number above zero")
+def require_number(name: str, value: Any) -> None:
+    """Pass if `value` can be a price or a quantity.
+
+    Raises:
+        StrategyError: if it is not a finite number above zero.
+    """
+    try:
+        if 0.0 < value < _INFINITY:
+            return
+    except TypeError:
+        pass
+    raise StrategyError(f"{name} is {value!r}; give a finite number above zero")
 
 
 def _type(limit: float | None, stop: float | None, given: OrderTerms) -> OrderType:

@@ -32,6 +32,8 @@ from app.threads.pace import Stopwatch
 from app.threads.progress import RunProgress
 
 _FAILING_DEADLINE_S = 5.0
+_LAST_WORDS_S = 2.0
+"""How long a new session waits for one that failed to write down what it did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ class SystemManager:
         self._clock = clock or SystemClock()
         self._stopwatch = stopwatch
         self._lock = RLock()
-        self._time_manager = TimeManager(clock=self._clock)
+        self._time_manager = TimeManager(clock=self._clock, open_database=self._database)
         self._storage = ParquetStorage(self._settings.bars_dir)
         self._data_manager = DataManager(
             self._storage, self._time_manager, open_database=self._database
@@ -118,8 +120,12 @@ class SystemManager:
             ConfigurationError: naming every mistake with the path of its field, or because a
                 session is running already; nothing was started.
         """
+        if not self.is_running():
+            self.wait(_LAST_WORDS_S)
         with self._lock:
             self._require_none_running()
+            if not self.wait(0.0):
+                raise ConfigurationError("the last session is still ending; try again later")
             session = self._config(config)
             with self._database() as db:
                 self._run = self._prepare(session, db, paused=paused)
@@ -129,7 +135,11 @@ class SystemManager:
             self._run.start()
 
     def stop(self) -> None:
-        """End the run where it is and keep what it did; nothing happens if none runs."""
+        """End the run where it is and keep what it did; nothing happens if none runs.
+
+        The files of a large run may take longer to write than the two seconds this takes at
+        most: `wait` waits for them.
+        """
         with self._lock:
             run = self._run
         if run is not None and not run.ended.is_set() and not run.stop():
@@ -199,7 +209,7 @@ class SystemManager:
             return SystemState.STOPPED
         if self.reason is not None:
             return SystemState.FAILED
-        if run.ended.is_set():
+        if run.ended.is_set() or (run.control.stopping and run.has_decided):
             return SystemState.STOPPED
         return SystemState.PAUSED if run.pace.is_paused else SystemState.RUNNING
 

@@ -28,7 +28,6 @@ from app.threads.worker import Worker
 _SLABS_AHEAD = 1
 _STOP_DEADLINE_S = 2.0
 _REST_DEADLINE_S = 2.0
-_CONCLUDE_DEADLINE_S = 120.0
 PATIENCE = Patience()
 
 
@@ -160,15 +159,15 @@ class SessionRun:
             thread.start()
 
     def stop(self) -> bool:
-        """Ask the threads to end, and wait until what was done is kept.
+        """Ask the threads to end, and wait; whether all that decides has within the deadline.
 
-        False if the decisions do not end within a few seconds. Called in one of the run's own
-        threads, by a strategy, it does not wait.
+        To write down what was done may take longer: `wait` waits for that too. Called in one of
+        the run's own threads, by a strategy, it does not wait.
         """
         self.control.request_stop()
         if current_thread() in self.threads:
             return True
-        return self.analysis.finished.wait(_STOP_DEADLINE_S) and self.wait(_CONCLUDE_DEADLINE_S)
+        return self.wait(_STOP_DEADLINE_S) or self.has_decided
 
     def pause(self) -> None:
         """Hold before the next instant, and wait for that unless a strategy asks."""
@@ -183,6 +182,11 @@ class SessionRun:
             if self.analysis.finished.is_set():
                 self.wait(_STOP_DEADLINE_S)
         return stepped
+
+    @property
+    def has_decided(self) -> bool:
+        """Whether nothing will be decided any more; it may still be written down."""
+        return self.analysis.finished.is_set() and self.quality.finished.is_set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout_s`."""

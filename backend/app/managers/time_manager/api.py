@@ -49,8 +49,10 @@ class TimeManager:
         asset_class: str = "EQUITY",
         mode: OperationMode = OperationMode.LIVE,
         clock: Clock | None = None,
+        open_database: Callable[[], Session] = SessionLocal,
     ) -> None:
         self._clock = clock or SystemClock()
+        self._open_database = open_database
         self._market = (exchange_group, asset_class)
         self._mode = mode
         self._window: tuple[date | None, date | None, int | None] = (None, None, None)
@@ -309,7 +311,7 @@ class TimeManager:
         """The calendar for calls that bring no database session: the configured one's."""
         if self._calendar is not None:
             return self._calendar
-        with SessionLocal() as db:
+        with self._open_database() as db:
             return self._of(db)
 
     def _date(self, db: Session, day: date) -> date:

@@ -72,6 +72,15 @@ class SimulatedExchange:
         """Which symbols may be entered."""
         return self._book.entries
 
+    @property
+    def entries_blocked(self) -> str | None:
+        """Why no position may be entered or enlarged; None if it may."""
+        return self._book.entries.blocked
+
+    @entries_blocked.setter
+    def entries_blocked(self, reason: str | None) -> None:
+        self._book.entries.blocked = reason
+
     def events(self) -> OrderEvents:
         """Every transition of every order so far."""
         return self._book.log.events()

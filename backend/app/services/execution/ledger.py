@@ -62,9 +62,10 @@ class Ledger:
     def can_add(self, value: float, reserved: float) -> bool:
         """Whether `value` may be added while `reserved` is spoken for by working orders.
 
-        Without shorts the buying power is never below cash, so cash alone often answers.
+        With leverage and without shorts the buying power is never below cash, so cash alone
+        often answers.
         """
-        if not self.shorts and value <= self.account.cash - reserved:
+        if not self.shorts and self.leverage >= 1.0 and value <= self.account.cash - reserved:
             return True
         return value <= self.buying_power() - reserved + _TINY
 

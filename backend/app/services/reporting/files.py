@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
 
@@ -20,7 +21,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> Path:
     Raises:
         TradingError: if the folder cannot be written to, naming the file and the reason.
     """
-    beside = path.with_name(f".{path.name}.partial")
+    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(beside)

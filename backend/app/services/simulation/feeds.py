@@ -8,11 +8,21 @@ import numpy as np
 
 from app.core.data_structures import BarColumns
 from app.core.data_structures.columns import BAR_FIELDS
+from app.core.exceptions import ConfigurationError
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import Interval
 from app.core.session_data import SeriesKey, SessionData
-from app.core.strategy import BarCursor, Indicator, IndicatorValue, Slice, SliceIndicator, Strategy
+from app.core.strategy import (
+    BarCursor,
+    Indicator,
+    IndicatorValue,
+    Parameter,
+    Slice,
+    SliceIndicator,
+    Strategy,
+)
 from app.core.strategy.conditions import ConditionState, Operand
+from app.core.strategy.declarations import resolve_value
 from app.core.strategy.views import NAN
 from app.core.types import Floats, Int64s
 from app.services.simulation.derivation import Batch
@@ -72,7 +82,25 @@ class BarFeed:
         self._key = (symbol, interval)
         self._sources = [source for _, _, source in handles]
         self._attributes = {name: k for k, (name, _, _) in enumerate(handles)}
+        self._parameters = strategy.parameters
+        for operand in strategy.wake.operands() if strategy.wake else ():
+            self._require_operand(operand, type(strategy).__name__)
         self._wakes: ConditionState | None = strategy.wake.start() if strategy.wake else None
+
+    def _require_operand(self, operand: Operand, strategy: str) -> None:
+        declared = {**self._attributes, **self._parameters}
+        name = getattr(operand, "attribute", getattr(operand, "name", ""))
+        if isinstance(operand, Indicator | Parameter) and name not in declared:
+            what = operand.name if isinstance(operand, Indicator) else "a parameter"
+            raise ConfigurationError(
+                f"strategy {strategy}: wake names {what}, which the class body does not declare; "
+                "give it a name of its own there"
+            )
+        if isinstance(operand, str) and operand not in BAR_FIELDS:
+            raise ConfigurationError(
+                f"strategy {strategy}: wake names {operand!r}, which is no bar field; "
+                f"there are {', '.join(BAR_FIELDS)}"
+            )
 
     def events(self, data: SessionData, batch: Batch) -> Events:
         """The calls of this batch."""
@@ -98,7 +126,8 @@ class BarFeed:
                 return events.values[self._attributes[wanted.attribute]]
             if isinstance(wanted, str):
                 return events.bars[wanted]
-            return np.full(len(events.end_ns), wanted)
+            value = resolve_value(wanted, self._parameters)
+            return np.full(len(events.end_ns), float(value))
 
         assert self._wakes is not None  # noqa: S101  # for the type checker: the caller asked
         on = np.flatnonzero(self._wakes(operand))

@@ -10,9 +10,18 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
+from app.core.exceptions import StrategyError
 from app.core.strategy import BarCursor
 
 Loop = Callable[..., None]
+
+
+class StrategyFailed(StrategyError):  # noqa: N818  # it never leaves this package
+    """The run ends, since a strategy raised `error`, which has been judged already."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 class CallFailed(Exception):  # noqa: N818  # it never leaves this package
@@ -74,6 +83,8 @@ def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
     bar = None
     try:{move}
             on_bar(bar)
+    except StrategyFailed:
+        raise
     except (Exception, SystemExit) as error:
         if bar is None:
             raise
@@ -81,7 +92,7 @@ def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
 """
     if "bar" in arguments:
         source = source.replace("    bar = None\n", "")
-    namespace: dict[str, Any] = {"CallFailed": CallFailed}
+    namespace: dict[str, Any] = {"CallFailed": CallFailed, "StrategyFailed": StrategyFailed}
     exec(source, namespace)  # noqa: S102  # the source is made above, from no user's input
     loop: Loop = namespace["loop"]
     return loop

@@ -217,7 +217,7 @@ class Simulation:
         """Give a strategy object its money, its desk, its clock and its further series."""
         ledger = self.exchange.ledger
         strategy.account = ledger.account
-        strategy.symbols = tuple(symbols)
+        strategy.symbol, strategy.symbols = "", tuple(symbols)
         positions = dict(zip(self._symbols, ledger.positions[number], strict=True))
         strategy.positions = MappingProxyType(positions)
         strategy._data = self.data  # noqa: SLF001  # set by the platform, as the class says
@@ -306,9 +306,9 @@ class _Desk:
         """Send an order to the exchange."""
         number = self._numbers.get(symbol)
         if number is None:
-            raise ConfigurationError(
-                f"symbol {symbol!r} is not traded by this strategy; "
-                f"it trades {', '.join(self._numbers)}"
+            raise StrategyError(
+                f"symbol is {symbol!r}; this strategy trades {', '.join(self._numbers)}: name one "
+                "with symbol=…"
             )
         return self._submit(
             self._strategy,

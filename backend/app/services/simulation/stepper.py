@@ -21,6 +21,7 @@ from app.core.types import Int64s
 from app.services.simulation.calls import Calls, Cast
 from app.services.simulation.conductor import Conductor, Unconducted
 from app.services.simulation.derivation import Batch
+from app.services.simulation.loops import StrategyFailed
 
 _AT_ONCE = Unconducted()
 
@@ -82,6 +83,12 @@ class Stepper:
 
     def step(self, batch: Batch, conductor: Conductor = _AT_ONCE) -> None:
         """Play a batch, as the conductor says; it may end the run anywhere."""
+        try:
+            self._step(batch, conductor)
+        except StrategyFailed as failed:
+            raise failed.error from failed.error.__cause__
+
+    def _step(self, batch: Batch, conductor: Conductor) -> None:
         self._load(batch)
         events = [feed.events(self._data, batch) for feed in self._cast.feeds]
         self._calls = Calls(self._cast, events, self._fail)
@@ -195,7 +202,7 @@ class Stepper:
         name = self._cast.names[owner]
         self.failures.append(StrategyFailure(name, self._cast.clock.now_ns, error))
         if not self._isolate or len(self._failed) == len(self._cast.names):
-            raise error
+            raise StrategyFailed(error) from error
         self._cast.exchange.retire(owner, f"strategy {name} failed")
         if self._calls is not None:
             self._calls.mute(owner)

@@ -34,7 +34,6 @@ def test_how_much_may_be_held(side: str, leverage: float, quantity: float, statu
     assert reasons(result) == ["" if status == "filled" else AT_SUBMIT]
 
 
-@pytest.mark.xfail(reason="cash alone answers before leverage is looked at")
 @pytest.mark.parametrize("side", ["buy", "sell"])
 def test_leverage_below_one_is_a_limit_too(side: str) -> None:
     """Half of 1,000 is 500: five units at 100, though the cash would pay for ten."""

@@ -131,7 +131,6 @@ def test_day_orders_expire_at_the_close_read_off_the_bars() -> None:
     assert last.time_ns == log.sessions.close_ns[0]
 
 
-@pytest.mark.xfail(reason="comes out as a ZoneInfoNotFoundError")
 def test_an_unknown_time_zone_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"timezone.*Mars/Olympus"):
         run_backtest(_Idle, minutes("2024-07-01T13:30/13:40"), timezone="Mars/Olympus")

@@ -311,10 +311,7 @@ def test_now_is_the_bars_close_in_market_time() -> None:
     [
         ("on_start", "09:30"),
         ("on_bar", "09:31"),
-        pytest.param(
-            *("on_order", "09:32"),
-            marks=pytest.mark.xfail(reason="noted once for on_order and again for on_bar"),
-        ),
+        ("on_order", "09:32"),
         ("on_session_end", "09:40"),
     ],
 )
@@ -349,7 +346,6 @@ def test_an_error_of_a_strategy_comes_out_with_the_time(
     assert f"2024-07-01 {clock}:00 EDT" in note
 
 
-@pytest.mark.xfail(reason="the loop names the cursor of a bar that has not come yet")
 @pytest.mark.parametrize("symbols", [1, 2])
 def test_an_error_when_told_of_the_first_fill_of_all_comes_out(symbols: int) -> None:
     """An order of `on_start` fills before any bar was handed to a strategy."""

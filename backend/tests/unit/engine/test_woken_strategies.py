@@ -208,7 +208,6 @@ class _QuietSlices(Strategy):
         """Nothing."""
 
 
-@pytest.mark.xfail(reason="ignored for on_slice; a KeyError or TypeError for the others")
 @pytest.mark.parametrize(
     ("base", "condition", "named"),
     [
