@@ -20,6 +20,7 @@ PAGES = (
     "CHANGELOG.md",
     "docs/README.md",
     "docs/architecture.md",
+    "docs/corporate_actions.md",
     "docs/life_of_a_bar.md",
     "docs/simulation.md",
     "docs/strategies.md",
