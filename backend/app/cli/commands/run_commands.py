@@ -140,6 +140,28 @@ def report(
         typer.launch(path.as_uri())
 
 
+@app.command(epilog="Example: run honesty session_configs/example_session.json")
+def honesty(
+    what: Annotated[str, typer.Argument(help="A session config, or the id of a run.")],
+    as_json: Json = False,
+) -> None:
+    """Return under naive, realistic and pessimistic assumptions, and which one pays.
+
+    The session runs on its own terms, on naive ones (free, at once, a touch fills), on harsher
+    ones, and with each assumption switched alone: up to fourteen runs that leave no record.
+    """
+    from app.cli.output import console, print_json
+    from app.config.settings import get_settings
+    from app.managers.system_manager.session_honesty import session_honesty
+
+    config = what if Path(what).suffix == ".json" else dict(_record(what).config)
+    report = session_honesty(config, get_settings())
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        console.print(str(report), highlight=False, soft_wrap=True, markup=False)
+
+
 def _record(run_id: str) -> Any:
     from app.models.database import SessionLocal
     from app.repositories.run_repository import RunRepository

@@ -1,0 +1,103 @@
+"""A session config run under naive, realistic and pessimistic assumptions, leaving no record."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from app.config.settings import HOME, Settings
+from app.core.exceptions import ConfigurationError, StageFailedError, StrategyError
+from app.managers.data_manager.streams import BarStreams
+from app.managers.system_manager.conclusion import make_result
+from app.managers.system_manager.session_plan import SessionPlan, plan_session
+from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.wording import ended_alone, explained
+from app.managers.time_manager import TimeManager
+from app.models.database import session_factory
+from app.models.session_config import SessionConfig, load_session_config, read_session_config
+from app.research.honesty_report import HonestyReport, compare_assumptions
+from app.services.analytics.result import RunResult
+from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.simulation.simulation import Terms
+
+
+def session_honesty(config: str | Path | Mapping[str, Any], settings: Settings) -> HonestyReport:
+    """Run the session of `config`, a file or a mapping, on its own terms and on others.
+
+    As fast as the machine can, whatever the config's speed. Nothing is recorded or written.
+
+    Raises:
+        ConfigurationError: for a config that cannot be, or one without strategies.
+        StrategyError: for a strategy that raises: what is left does not compare.
+        StageFailedError: for a run that fails.
+    """
+    storage = ParquetStorage(settings.bars_dir)
+    plan = _plan(_read(config), settings, storage)
+
+    def run(terms: Terms) -> RunResult:
+        return _run(replace(plan, terms=terms), storage)
+
+    return compare_assumptions(run, plan.terms)
+
+
+def _read(config: str | Path | Mapping[str, Any]) -> SessionConfig:
+    if isinstance(config, Mapping):
+        return read_session_config(config)
+    path, beside = Path(config), HOME / Path(config)
+    return load_session_config(beside if beside.exists() and not path.exists() else path)
+
+
+def _plan(config: SessionConfig, settings: Settings, storage: ParquetStorage) -> SessionPlan:
+    if not config.strategies:
+        raise ConfigurationError("strategies: there are none, so nothing is traded; give one")
+    fast = config.backtest_config.model_copy(update={"speed_multiplier": 0.0})
+    config = config.model_copy(update={"backtest_config": fast})
+    window = fast.window
+    time_manager = TimeManager()
+    with session_factory(settings.database_url)() as db:
+        time_manager.configure(
+            db,
+            exchange_group=config.exchange_group.value,
+            asset_class=config.asset_class.value,
+            mode=config.mode,
+            first_date=window[0] if window else None,
+            last_date=window[1] if window else None,
+            backtest_days=fast.backtest_days,
+            extended_hours=config.session_data_config.extended_hours,
+        )
+        return plan_session(
+            config,
+            db=db,
+            time_manager=time_manager,
+            storage=storage,
+            strategies_dir=settings.strategies_dir,
+        )
+
+
+def _run(plan: SessionPlan, storage: ParquetStorage) -> RunResult:
+    run = SessionRun(
+        plan,
+        storage=storage,
+        time=_Unwatched(),
+        streams=BarStreams(),
+        conclude=lambda _run: None,
+    )
+    run.start()
+    run.wait()
+    if run.control.failure:
+        raise StageFailedError(explained(*run.control.failure))
+    if run.simulation.stepper.failures:
+        raise StrategyError("; ".join(map(ended_alone, run.simulation.stepper.failures)))
+    if run.log is None:
+        raise StageFailedError("the run ended without a log")
+    return make_result(run, run.log)
+
+
+class _Unwatched:
+    """A session's time that nobody reads: decisions have the time of their own bars."""
+
+    def begin_session(self) -> None:
+        """Nothing to move."""
+
+    def move_to(self, now_ns: int) -> None:
+        """Nothing to move."""
