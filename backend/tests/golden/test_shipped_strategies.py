@@ -7,6 +7,7 @@ statistics and order hashes, which cannot be derived in a page, are pinned.
 
 import csv
 import gzip
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.managers.system_manager import SystemManager
+from app.strategies.registry import SHIPPED
+from tests.golden.test_real_sessions import GOLDEN as EARLIER
 from tests.system_fixtures import Installation, session_config
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -485,3 +488,20 @@ def test_statistics_and_orders_are_as_pinned(name: str, stocks: Installation) ->
     assert found == pytest.approx(golden.metrics, rel=1e-9)
     assert system.result.order_hash == golden.order_hash
     assert stocks.records()[0].order_hash == golden.order_hash
+
+
+def test_the_page_of_strategies_tells_these_figures() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([\d,]+) \| (\S+) % \| (\S+) % \| (\S+) \|$", page, re.MULTILINE
+    )
+    pinned = {name: case.metrics for name, case in {**EARLIER, **GOLDEN}.items()}
+    pinned["sma_cross"] = pinned["sma_cross_1m"]
+    assert {name for name, *_ in rows} == set(SHIPPED)
+    for name, *texts in rows:
+        trades, gain, won, costs = (float(t.replace(",", "").replace("−", "-")) for t in texts)
+        figures = pinned[name]
+        assert trades == figures["trades"]
+        assert gain == pytest.approx(figures["return_pct"], abs=0.00501)
+        assert won == pytest.approx(figures["win_rate_pct"], abs=0.0501)
+        assert costs == pytest.approx(figures["commission"] + figures["slippage"], abs=0.00501)

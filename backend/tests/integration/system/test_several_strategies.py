@@ -185,6 +185,14 @@ def test_a_mistake_starts_nothing(
     assert market.records() == ()
 
 
+def test_a_file_further_down_in_the_folder(market: Installation) -> None:
+    folder = market.settings.strategies_dir
+    (folder / "dips").mkdir()
+    (folder / "dips" / "first-dip.py").write_text(DIP)
+    record = market.run(config(dip=("dips/first-dip.py:Dip", {"on": 999}))).record
+    assert (record.status, record.strategies[0]["class"]) == ("completed", "dips/first-dip.py:Dip")
+
+
 def test_a_changed_file_is_what_the_next_session_runs(market: Installation) -> None:
     path = market.settings.strategies_dir / "dip.py"
     system = market.run(config(dip=("dip.py:Dip", {"on": 999})))

@@ -265,7 +265,8 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         "SMA Cross",
         (
             'strategies[0].class: "SMA Cross" is not a strategy class; write the name of a shipped '
-            "one (sma_cross) or module:Class (my_package.my_module:MyStrategy)"
+            "one (sma_cross), a file of the strategies folder and its class "
+            "(my_file.py:MyStrategy), or module:Class (my_package.my_module:MyStrategy)"
         ),
     ),
     # fields that do not fit each other
