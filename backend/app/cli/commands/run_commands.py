@@ -151,11 +151,10 @@ def honesty(
     ones, and with each assumption switched alone: up to fourteen runs that leave no record.
     """
     from app.cli.output import console, print_json
-    from app.config.settings import get_settings
-    from app.managers.system_manager.session_honesty import session_honesty
+    from app.managers.system_manager import get_system_manager
 
     config = what if Path(what).suffix == ".json" else dict(_record(what).config)
-    report = session_honesty(config, get_settings())
+    report = get_system_manager().honesty(config)
     if as_json:
         print_json(report.to_dict())
     else:

@@ -18,6 +18,7 @@ from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result, write_files
+from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.wording import ended_alone, explained
@@ -26,6 +27,7 @@ from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
 from app.models.session_config import SessionConfig, load_session_config, read_session_config
 from app.repositories.run_repository import RunRepository
+from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
@@ -231,6 +233,16 @@ class SystemManager:
             progress=run.board.latest if run else None,
             threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
         )
+
+    def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
+        """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
+
+        Raises:
+            ConfigurationError: as `start`.
+            StrategyError: for a strategy that raises: what is left does not compare.
+            StageFailedError: for a run that fails.
+        """
+        return session_honesty(self._config(config), self._settings)
 
     # ── insides ──────────────────────────────────────────────────────────────
 

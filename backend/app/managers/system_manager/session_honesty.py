@@ -1,11 +1,8 @@
 """A session config run under naive, realistic and pessimistic assumptions, leaving no record."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-from app.config.settings import HOME, Settings
+from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError, StageFailedError, StrategyError
 from app.managers.data_manager.streams import BarStreams
 from app.managers.system_manager.conclusion import make_result
@@ -14,37 +11,30 @@ from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.wording import ended_alone, explained
 from app.managers.time_manager import TimeManager
 from app.models.database import session_factory
-from app.models.session_config import SessionConfig, load_session_config, read_session_config
+from app.models.session_config import SessionConfig
 from app.research.honesty_report import HonestyReport, compare_assumptions
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.simulation.simulation import Terms
 
 
-def session_honesty(config: str | Path | Mapping[str, Any], settings: Settings) -> HonestyReport:
-    """Run the session of `config`, a file or a mapping, on its own terms and on others.
+def session_honesty(config: SessionConfig, settings: Settings) -> HonestyReport:
+    """Run the session of `config` on its own terms and on others.
 
     As fast as the machine can, whatever the config's speed. Nothing is recorded or written.
 
     Raises:
-        ConfigurationError: for a config that cannot be, or one without strategies.
+        ConfigurationError: for a config without strategies, or one that cannot be planned.
         StrategyError: for a strategy that raises: what is left does not compare.
         StageFailedError: for a run that fails.
     """
     storage = ParquetStorage(settings.bars_dir)
-    plan = _plan(_read(config), settings, storage)
+    plan = _plan(config, settings, storage)
 
     def run(terms: Terms) -> RunResult:
         return _run(replace(plan, terms=terms), storage)
 
     return compare_assumptions(run, plan.terms)
-
-
-def _read(config: str | Path | Mapping[str, Any]) -> SessionConfig:
-    if isinstance(config, Mapping):
-        return read_session_config(config)
-    path, beside = Path(config), HOME / Path(config)
-    return load_session_config(beside if beside.exists() and not path.exists() else path)
 
 
 def _plan(config: SessionConfig, settings: Settings, storage: ParquetStorage) -> SessionPlan:

@@ -1,12 +1,12 @@
 """`run honesty`: a session on its own terms and on others, leaving nothing behind."""
 
+import math
 from datetime import date
 from typing import Any
 
 import pytest
 
-from app.core.exceptions import ConfigurationError, StrategyError
-from app.managers.system_manager.session_honesty import session_honesty
+from app.core.exceptions import ConfigurationError, StageFailedError, StrategyError
 from tests.system_fixtures import Installation, minutes, session_config
 
 DAYS = [date(2024, 3, day) for day in (4, 5)]
@@ -20,19 +20,24 @@ COSTS: dict[str, Any] = {
 
 @pytest.fixture
 def market(installation: Installation) -> Installation:
-    installation.store("AAA", minutes(*DAYS))
+    waves = minutes(*DAYS, close=lambda _day, minute: 100.0 + 2.0 * math.sin(minute / 25.0))
+    installation.store("AAA", waves)
     return installation
 
 
-def config(class_: str = "sma_cross", **more: Any) -> dict[str, Any]:
-    named = {"cross": (class_, {"interval": "5m"} if class_ == "sma_cross" else {})}
+def config(**strategies: str) -> dict[str, Any]:
+    named = strategies or {"cross": "sma_cross"}
     return session_config(
-        "AAA", first="2024-03-04", last="2024-03-05", strategies=named, execution=COSTS, **more
+        "AAA",
+        first="2024-03-04",
+        last="2024-03-05",
+        strategies={name: (class_, {}) for name, class_ in named.items()},
+        execution=COSTS,
     )
 
 
 def test_realistic_is_the_session_itself(market: Installation) -> None:
-    report = session_honesty(config(), market.settings)
+    report = market.system().honesty(config())
     assert market.records() == ()
     assert not market.settings.runs_dir.exists()
     record = market.run(config()).record
@@ -48,12 +53,18 @@ def test_realistic_is_the_session_itself(market: Installation) -> None:
 def test_a_paced_session_is_not_waited_for(market: Installation) -> None:
     paced = config()
     paced["backtest_config"]["speed_multiplier"] = 1.0
-    assert session_honesty(paced, market.settings).realistic.fills > 0
+    assert market.system().honesty(paced).realistic.fills > 0
 
 
-def test_what_does_not_compare_is_refused(market: Installation) -> None:
+def test_a_config_without_strategies_is_refused(market: Installation) -> None:
     quiet = session_config("AAA", first="2024-03-04", last="2024-03-05")
     with pytest.raises(ConfigurationError, match="strategies: there are none"):
-        session_honesty(quiet, market.settings)
-    with pytest.raises(StrategyError, match="strategy cross was ended: ZeroDivisionError"):
-        session_honesty(config("tests.session_strategies:Raises"), market.settings)
+        market.system().honesty(quiet)
+
+
+def test_a_run_that_fails_does_not_compare(market: Installation) -> None:
+    raises = "tests.session_strategies:Raises"
+    with pytest.raises(StageFailedError, match="AnalysisEngine: ZeroDivisionError"):
+        market.system().honesty(config(wrong=raises))
+    with pytest.raises(StrategyError, match="strategy wrong was ended: ZeroDivisionError"):
+        market.system().honesty(config(wrong=raises, cross="sma_cross"))

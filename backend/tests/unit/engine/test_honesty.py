@@ -157,7 +157,7 @@ def test_the_report_of_a_strategy_on_a_frame() -> None:
     price = [100.0 + (minute // 40 % 2) * (minute % 40) / 10 for minute in range(rows)]
     frame = pl.DataFrame(
         {
-            "start": start,
+            "timestamp": start,
             "open": price,
             "high": [each + 0.1 for each in price],
             "low": [each - 0.1 for each in price],
