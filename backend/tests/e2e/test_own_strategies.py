@@ -60,7 +60,7 @@ def test_list_and_show_know_the_folder(line: Typed) -> None:
     )
     about = line.ok("strategy", "show", "gives_up.py:GivesUp")
     assert "Buys, and raises on its tenth bar." in about
-    assert "a whole number from 1 to 100" in about
+    assert "Units to buy." in about
 
 
 def test_a_strategy_that_gives_up_is_named_by_every_command(line: Typed) -> None:
