@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.core.corporate_actions import NO_ACTIONS, SessionActions
 from app.core.data_structures import BarColumns
 from app.core.indicators import IndicatorSpec, IndicatorState
 from app.core.intervals import ONE_MINUTE
@@ -16,6 +17,7 @@ from app.core.types import Int64s
 from app.services.indicators import create_indicator
 from app.services.market_data.anomalies import JumpFilter
 from app.services.market_data.bar_aggregation import Aggregator
+from app.services.market_data.price_adjustment import adjusted, split_factors
 from app.services.market_data.quality_gating import GateState
 from app.services.simulation.plan import Plan
 
@@ -41,11 +43,18 @@ class Derivation:
     the minute bars so far whose prices cannot be trusted, so that no order may trade in them.
     """
 
-    def __init__(self, plan: Plan, sessions: SessionGrid, data: SessionData) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        sessions: SessionGrid,
+        data: SessionData,
+        actions: SessionActions = NO_ACTIONS,
+    ) -> None:
         self.data = data
         self._symbols = plan.symbols
         self._sessions = sessions
         self._filters = {symbol: JumpFilter() for symbol in plan.symbols}
+        self._splits = {symbol: split_factors(actions, symbol) for symbol in plan.symbols}
         self.suspect_bars = dict.fromkeys(plan.symbols, 0)
         self._halted: Int64s = np.empty(0, np.int64)
         self.gates: dict[str, GateState] = {}
@@ -92,7 +101,7 @@ class Derivation:
 
     def _no_trade_rows(self, symbol: str, bars: BarColumns) -> frozenset[int]:
         """Rows of `bars` in which nothing may trade: prices out of all reason, or a halt."""
-        rows = self._filters[symbol].step(bars).tolist()
+        rows = self._filters[symbol].step(adjusted(bars, self._splits[symbol])).tolist()
         self.suspect_bars[symbol] += len(rows)
         if len(self._halted) and len(bars):
             rows += np.flatnonzero(np.isin(bars.start_ns, self._halted)).tolist()

@@ -85,7 +85,7 @@ class Simulation:
             self._plan.want_series(*key)
         strategies = [_Bound(entry, self._plan) for entry in entries]
         self.parameters = {bound.entry.name: bound.parameters for bound in strategies}
-        self.derivation = Derivation(self._plan, sessions, self.data)
+        self.derivation = Derivation(self._plan, sessions, self.data, actions)
         feeds = [
             feed for number, bound in enumerate(strategies) for feed in self._feeds(number, bound)
         ]

@@ -94,7 +94,6 @@ def test_actions_of_the_first_session_and_of_strangers_change_nothing() -> None:
     assert result.metrics["benchmark_return_pct"] == 0
 
 
-@pytest.mark.xfail(reason="the filter of impossible jumps does not know of the split")
 @pytest.mark.parametrize("ratio", [20.0, 0.1])
 def test_a_large_split_is_no_jump_of_the_price(ratio: float) -> None:
     """Twenty for one: an order at the close of its first minute fills at the next open."""
