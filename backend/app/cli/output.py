@@ -17,6 +17,9 @@ from rich.console import Console
 console = Console()
 """Standard output of every command; it follows redirection and the terminal's width."""
 
+errors = Console(stderr=True)
+"""Standard error, where the shell says what went wrong."""
+
 
 def print_json(value: object) -> None:
     """Write `value` to standard output as one indented JSON document."""

@@ -23,7 +23,7 @@ from app import __version__
 from app.cli.catalogue import Namespace, find, split
 from app.cli.help_pages import render_help, unknown
 from app.cli.main import FAILURE, USER_MISTAKE, app
-from app.cli.output import console
+from app.cli.output import console, errors
 from app.cli.shell.completion import CommandCompleter
 from app.cli.shell.hints import fitted, hint, session_line
 from app.cli.surroundings import Surroundings
@@ -128,7 +128,7 @@ class Shell:
         except Exception as error:  # noqa: BLE001  # a flaw in a command must not end a session
             logger.opt(exception=error).error("the command {!r} broke", line)
             self._complain(error, words)
-            console.print(Text("this is a flaw; its traceback is in the log", style="dim"))
+            errors.print(Text("this is a flaw; its traceback is in the log", style="dim"))
             return FAILURE
 
     def _run(self, words: list[str]) -> int:
@@ -152,10 +152,10 @@ class Shell:
     def _complain(self, error: Exception, words: list[str]) -> int:
         is_usage = isinstance(error, TyperException)
         said = error.format_message() if isinstance(error, TyperException) else str(error)
-        console.print(Text.assemble(("Error: ", "bold red"), (said.rstrip(), "red")))
+        errors.print(Text.assemble(("Error: ", "bold red"), (said.rstrip(), "red")))
         found, _ = find(words)
         if found is not None and is_usage:
-            console.print(Text(f"help {found.name} shows how it is typed", style="dim"))
+            errors.print(Text(f"help {found.name} shows how it is typed", style="dim"))
         return USER_MISTAKE if is_usage or isinstance(error, ConfigurationError) else FAILURE
 
     # ── around the prompt ────────────────────────────────────────────────────
