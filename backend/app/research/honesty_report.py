@@ -84,9 +84,14 @@ class HonestyReport:
         return self.to_naive if side == "naive" else self.to_pessimistic
 
     def payer(self, side: Side) -> Step | None:
-        """The assumption that pays for most of a side's difference; None if none changes it."""
-        step = max(self.steps(side), key=lambda step: abs(step.difference))
-        return step if step.difference else None
+        """The assumption that alone moves the return furthest in the side's direction.
+
+        None if none does, or if what they make together, beyond their sum, moves it further.
+        """
+        direction = 1.0 if self.difference(side) > 0 else -1.0
+        step = max(self.steps(side), key=lambda step: direction * step.difference)
+        alone = direction * step.difference
+        return step if alone > max(0.0, direction * self.interplay(side)) else None
 
     def to_dict(self) -> dict[str, Any]:
         """The report for a machine; outcomes and steps are left as they are."""
@@ -123,23 +128,31 @@ class HonestyReport:
     def _side_lines(self, side: Side) -> list[str]:
         lines = ["", f"{f'from realistic to {side}':<48}{'points of return':>18}{'fills':>10}"]
         for step in self.steps(side):
-            points = f"{step.difference:+.2f}" if step.changed else "as it is"
+            points = _points(step.difference) if step.changed else "as it is"
             fills = f"{step.outcome.fills:,}"
             lines.append(_STEP.format(f"  {step.assumption}", step.words, points, fills))
-        together = f"{self.interplay(side):+.2f}"
+        together = _points(self.interplay(side))
         lines.append(_STEP.format("  together", "beyond their sum", together, ""))
-        total, fills = f"{self.difference(side):+.2f}", f"{self._end(side).fills:,}"
+        total, fills = _points(self.difference(side)), f"{self._end(side).fills:,}"
         lines.append(_STEP.format("  all", "", total, fills))
-        payer = self.payer(side)
-        if payer is None:
-            lines.append("  no assumption makes a difference here")
-        else:
-            lines.append(f"  {payer.assumption} pays for most of it: {payer.difference:+.2f}")
+        lines.append(f"  {self._verdict(side)}")
         return [line.rstrip() for line in lines]
+
+    def _verdict(self, side: Side) -> str:
+        payer = self.payer(side)
+        if payer is not None:
+            return f"{payer.assumption} pays for most of it: {_points(payer.difference)}"
+        if _points(self.difference(side)) == _points(0.0):
+            return "the assumptions make no difference here"
+        return "no single assumption pays for it: they act together"
 
 
 _STEP = "{:<16}{:<32}{:>18}{:>10}"
 _TABLE = "{:<12}{:>12}{:>16}{:>10}{:>14}{:>12}"
+
+
+def _points(difference: float) -> str:
+    return f"{round(difference, 2) + 0.0:+.2f}"
 
 
 def _outcome_line(name: str, outcome: Outcome) -> str:

@@ -22,6 +22,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/corporate_actions.md",
     "docs/life_of_a_bar.md",
+    "docs/costs.md",
     "docs/simulation.md",
     "docs/strategies.md",
 )
@@ -72,6 +73,11 @@ def test_named_files_exist(page):
 
 
 # ── the walk ─────────────────────────────────────────────────────────────────
+
+
+def test_the_report_of_honesty_is_as_the_page_says(read_page, capsys):
+    names = read_page("docs/costs.md")
+    assert capsys.readouterr().out.startswith(f"honesty of {names['SmaCross'].__name__}")
 
 
 def test_a_bar_lives_as_its_page_says(read_page, market_db):

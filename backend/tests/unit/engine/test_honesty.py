@@ -79,7 +79,7 @@ def test_a_touched_limit() -> None:
     assert points(report, "naive") == {"limit orders": 0.1}
     assert points(report, "pessimistic") == {}
     assert report.payer("pessimistic") is None
-    assert "no assumption makes a difference here" in str(report)
+    assert "the assumptions make no difference here" in str(report)
 
 
 def test_a_bar_of_latency() -> None:
@@ -110,6 +110,21 @@ def test_a_night_short() -> None:
     assert points(report, "naive") == {"overnight": 0.01}
     dear = {step.assumption: step.difference for step in report.to_pessimistic}
     assert dear["overnight"] == pytest.approx(-0.01)
+
+
+def test_assumptions_that_act_together() -> None:
+    rows: list[Row] = [FLAT] * 3 + [(100.0, 100.0, 99.0, 100.0, 100.0)] + [FLAT] * 6
+    report = compared(
+        rows,
+        {1: lambda s: s.buy(100, limit=99.0)},
+        fill_rules=FillRules(participation_pct=10.0),
+    )
+    # A touch alone fills 10 of 100 units: 10 × 1. Whole as well: 100 × 1, 90 of it together.
+    assert points(report, "naive") == {"limit orders": 0.1}
+    assert report.difference("naive") == pytest.approx(1.0)
+    assert report.interplay("naive") == pytest.approx(0.9)
+    assert report.payer("naive") is None
+    assert "no single assumption pays for it: they act together" in str(report)
 
 
 def _sides(report: HonestyReport) -> tuple[Any, Any]:
