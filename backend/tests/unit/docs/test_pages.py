@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import re
 import tomllib
 
@@ -211,10 +212,11 @@ def test_costs_in_configs_build_the_models_beside_them():
     from app.models.session_config import read_session_config
 
     example = json.loads((REPOSITORY / "backend/session_configs/example_session.json").read_text())
-    rows = re.findall(r"\| `(\{.*?\})` \| `(\w+\(.*?\))` \|", text_of("docs/simulation.md"))
-    assert len(rows) == 7
+    rows = re.findall(r"\| `(\{.*?\})` \| `(\w+\(.*?\))` \|", text_of("docs/costs.md"))
+    assert len(rows) == 8 + 7
     for config, python in rows:
-        model = eval(python, vars(costs))  # noqa: S307  # our own page
+        names = {**vars(costs), "math": math, "seed": 0}
+        model = eval(python, names)  # noqa: S307  # our own page
         kind = "slippage" if "Slippage" in python else "commission"
         execution = example["execution"] | {kind: json.loads(config)}
         read = read_session_config(example | {"execution": execution})
