@@ -44,6 +44,7 @@ def begin_session(
     system: SystemManager, config: str | Path, *, paused: bool, as_json: bool
 ) -> None:
     """Start `config` and come back at once, saying how to look at it and steer it."""
+    look_in_current_folder()
     with console.status("starting …"):
         system.start(config, paused=paused)
     status = system.status()

@@ -3,6 +3,7 @@
 A new command whose parameter is called like one of these is completed without a word more.
 """
 
+import ast
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ Value = tuple[str, str]
 """A text that can be typed, and what is said beside it."""
 
 _LATEST_RUNS = 20
+_RUNS = ("a", "b", "what")
+"""Parameters of `run` commands that take a run, or a file in its place."""
 
 
 def values_for(command: Command, parameter: Parameter) -> Iterator[Value]:
@@ -20,15 +23,15 @@ def values_for(command: Command, parameter: Parameter) -> Iterator[Value]:
         yield from ((choice, "") for choice in parameter.choices)
         return
     source = SOURCES.get(parameter.name)
-    if source is None and command.words[0] == "run" and not parameter.flags:
-        source = _runs
     if source is not None:
         yield from source()
+    if parameter.name in _RUNS and command.words[0] == "run":
+        yield from _runs()
 
 
 def takes_path(parameter: Parameter) -> bool:
     """Whether a file's path can be typed for a parameter."""
-    return parameter.name in {"path", "config", "report", "file"}
+    return parameter.name in {"path", "config", *_RUNS}
 
 
 def _symbols() -> Iterator[Value]:
@@ -54,9 +57,23 @@ def _configs() -> Iterator[Value]:
 
 
 def _strategies() -> Iterator[Value]:
+    from app.config.settings import get_settings
     from app.strategies.registry import SHIPPED
 
     yield from ((name, "shipped strategy") for name in SHIPPED)
+    for path in sorted(get_settings().strategies_dir.glob("*.py")):
+        yield from ((f"{path.name}:{name}", "your strategy") for name in _classes_in(path))
+
+
+def _classes_in(path: Path) -> Iterator[str]:
+    """Classes of a file that look like strategies; it is read, not run."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError, OSError):  # `strategy list` says what is wrong
+        return
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef) and node.bases:
+            yield node.name
 
 
 def _runs() -> Iterator[Value]:
@@ -107,6 +124,7 @@ SOURCES: dict[str, Callable[[], Iterator[Value]]] = {
     "symbol": _symbols,
     "symbols": _symbols,
     "config": _configs,
+    "what": _configs,
     "strategy": _strategies,
     "run_id": _runs,
     "exchange": _exchanges,

@@ -9,6 +9,7 @@ from app.cli.registry import COMMANDS
 from app.cli.shell import values
 from app.cli.shell.completion import CommandCompleter, candidates, words_before
 from app.cli.shell.hints import NOTHING_TYPED, fitted, hint
+from app.config.settings import get_settings
 
 
 @pytest.fixture(autouse=True)
@@ -19,9 +20,11 @@ def known_values(monkeypatch):
         "symbols": [("ALPHA", ""), ("BETA", "")],
         "config": [("session_configs/one.json", ""), ("session_configs/two.json", "")],
         "strategy": [("sma_cross", ""), ("rsi_reversion", "")],
-        "run_id": [("4d805789", "example_session")],
     }.items():
         monkeypatch.setitem(values.SOURCES, name, lambda found=found: iter(found))
+    runs = [("4d805789", "example_session")]
+    monkeypatch.setitem(values.SOURCES, "run_id", lambda: iter(runs))
+    monkeypatch.setattr(values, "_runs", lambda: iter(runs))
 
 
 def offered(line: str) -> list[str]:
@@ -48,6 +51,7 @@ def offered(line: str) -> list[str]:
         ("system start session_configs/t", ["session_configs/two.json"]),
         ("strategy show r", ["rsi_reversion"]),
         ("run show 4", ["4d805789"]),
+        ("run compare 4", ["4d805789"]),
         ("admin log-level w", ["WARNING"]),
         ("help da", ["data"]),
         ("help data valid", ["validate"]),
@@ -80,6 +84,17 @@ def test_files_are_offered_for_a_path(tmp_path, monkeypatch):
     assert offered(f"data import-csv {tmp_path}/ba") == [f"{tmp_path}/bars.csv"]
     assert not [text for text in offered("data import-csv ") if "hidden" in text]
     assert offered("data import-csv nowhere/") == []
+
+
+def test_own_strategies_are_offered_without_running_them(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text("class Mine(Strategy): ...\nclass Other: ...\n1 / 0\n")
+    (tmp_path / "broken.py").write_text("class (")
+    monkeypatch.setenv("STRATEGIES_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    found = dict(values._strategies())
+    get_settings.cache_clear()
+    assert [name for name, about in found.items() if about == "your strategy"] == ["mine.py:Mine"]
+    assert found["sma_cross"] == "shipped strategy"
 
 
 def completions(line: str) -> list[tuple[str, int]]:
