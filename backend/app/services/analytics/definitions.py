@@ -349,10 +349,11 @@ _UNITS = {
 _INTRODUCTION = """\
 # What every figure means
 
-A result's `metrics` hold these figures for the account, its `symbol_metrics` for each symbol:
-of the account as it would be with that symbol's fills alone, so that net profits add up. A
-figure that is undefined (a ratio to nothing, a mean of no trades) is NaN, and null in JSON;
-it is never zero or infinite by accident.
+A result's `metrics` hold these figures for the account, its `symbol_metrics` for each symbol and
+its `strategy_metrics` for [each strategy](strategies.md#several-on-one-account): of the account
+as it would be with these fills alone, so that net profits add up. A figure that is undefined (a
+ratio to nothing, a mean of no trades) is NaN, and null in JSON; it is never zero or infinite by
+accident.
 
 - **Equity** is cash plus positions at each symbol's last close, at the end of every minute
   bar. A fill shows from the end of the bar it was executed in.
