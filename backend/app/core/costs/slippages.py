@@ -120,7 +120,9 @@ class ImpactSlippage(NotNegative):
         if volume <= 0.0:
             return half_spread
         volatility = (high - low) / _PARKINSON
-        return half_spread + self.coefficient * volatility * math.sqrt(abs(quantity) / volume)
+        # Two roots instead of one of the quotient, which overflows where a volume is minute.
+        participation = math.sqrt(abs(quantity)) / math.sqrt(volume)
+        return half_spread + self.coefficient * volatility * participation
 
 
 @dataclass(frozen=True, slots=True)
