@@ -84,7 +84,8 @@ def _ledger(
     log: RunLog, number: int, name: str, account: EquityCurve, trades: TradeColumns
 ) -> StrategyLedger:
     fills = log.fills.take(log.fills.strategy == number)
-    own = strategy_curve(log, number, account.time_ns)
+    is_whole = len(log.strategies) == 1 and all(flow.strategy == 0 for flow in log.cash_flows)
+    own = account if is_whole else strategy_curve(log, number, account.time_ns)
     trades = trades.take(trades.strategy == number)
     carry = sum(flow.amount for flow in log.cash_flows if flow.strategy == number)
     paid = float(np.sum(fills.quantity * fills.price + fills.commission))
