@@ -41,7 +41,7 @@ class RunResult:
 
     def compute(self) -> Self:
         """Work out the equity curve, the trades and every figure now instead of when asked."""
-        _ = self.metrics, self.symbol_metrics, self.strategy_metrics, self.strategy_ledgers
+        _ = self.metrics, self.symbol_metrics, self.strategy_metrics
         return self
 
     @property
