@@ -60,7 +60,8 @@ class Pace:
         self._from_ns = 0
         self._from_s = 0.0
         self._asked_ns = 0
-        self._is_over = False
+        self._is_held = False
+        self.is_over = False
         self.is_at_rest = True
         self.is_free = not (speed or paused)
         self.interrupt: Callable[[], None] = _nothing
@@ -109,10 +110,15 @@ class Pace:
         return stepped
 
     def wait_for_rest(self, timeout_s: float) -> bool:
-        """Wait until nothing is played and no step is left; False if not within `timeout_s`."""
+        """Wait until nothing is being played; False if that takes longer than `timeout_s`."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.is_at_rest, timeout_s)
+
+    def wait_for_steps(self, timeout_s: float) -> bool:
+        """Wait until every step has been played and it holds again, or all has been played."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: self._is_over or (self.is_at_rest and not self._steps), timeout_s
+                lambda: self.is_over or (self._is_held and not self._steps), timeout_s
             )
 
     # ── in the deciding thread ───────────────────────────────────────────────
@@ -129,7 +135,7 @@ class Pace:
     def finish(self) -> None:
         """Nothing will be played any more."""
         with self._changed:
-            self._is_over = True
+            self.is_over = True
             self._changed.notify_all()
 
     def begin(self, open_ns: int, on_wait: Callable[[int], None]) -> bool:
@@ -190,8 +196,10 @@ class Pace:
 
     def _wait(self, timeout_s: float | None, on_wait: Callable[[int], None]) -> None:
         on_wait(self._now_ns())
+        self._is_held = self._is_paused
         self._rest(at_rest=True)
         self._stopwatch.wait(self._changed, timeout_s)
+        self._is_held = False
         self._rest(at_rest=False)
 
     def _rest(self, *, at_rest: bool) -> None:

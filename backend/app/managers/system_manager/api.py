@@ -33,9 +33,8 @@ from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
 from app.threads.progress import RunProgress
 
-_FAILING_DEADLINE_S = 5.0
-_LAST_WORDS_S = 2.0
-"""How long a new session waits for one that failed to write down what it did."""
+_LAST_WORDS_S = 5.0
+"""How long a new session waits for the last one to write down what it did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,8 +125,6 @@ class SystemManager:
             self.wait(_LAST_WORDS_S)
         with self._lock:
             self._require_none_running()
-            if not self.wait(0.0):
-                raise ConfigurationError("the last session is still ending; try again later")
             session = self._config(config)
             with self._database() as db:
                 self._run = self._prepare(session, db, paused=paused)
@@ -247,13 +244,10 @@ class SystemManager:
     # ── insides ──────────────────────────────────────────────────────────────
 
     def _require_none_running(self) -> None:
-        """Raise unless the last run is over; one that is failing is waited for."""
         if self.is_running():
             raise ConfigurationError("a session is running already; stop it first")
-        if not self.wait(_FAILING_DEADLINE_S):
-            raise ConfigurationError(
-                f"the last session failed and has not come to its end yet: {self.reason}"
-            )
+        if not self.wait(0.0):
+            raise ConfigurationError("the last session is still ending; try again later")
 
     def _active(self, action: str) -> SessionRun:
         """The run that is going on, paused or not."""

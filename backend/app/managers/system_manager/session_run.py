@@ -172,14 +172,15 @@ class SessionRun:
     def pause(self) -> None:
         """Hold before the next instant, and wait for that unless a strategy asks."""
         self.pace.pause()
-        self._rest()
+        if current_thread() not in self.threads:
+            self.pace.wait_for_rest(_REST_DEADLINE_S)
 
     def step(self) -> bool:
         """Play one instant of a paused session, and wait for its end; False unless paused."""
         stepped = self.pace.step()
-        if stepped:
-            self._rest()
-            if self.analysis.finished.is_set():
+        if stepped and current_thread() not in self.threads:
+            self.pace.wait_for_steps(_REST_DEADLINE_S)
+            if self.pace.is_over:
                 self.wait(_STOP_DEADLINE_S)
         return stepped
 
@@ -191,10 +192,6 @@ class SessionRun:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout_s`."""
         return self.ended.wait(timeout_s)
-
-    def _rest(self) -> None:
-        if current_thread() not in self.threads:
-            self.pace.wait_for_rest(_REST_DEADLINE_S)
 
     def _read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
         stored = self._storage.read(symbol, first_ns, last_ns)
