@@ -41,6 +41,7 @@ def offered(line: str) -> list[str]:
         ("data nope ", []),
         ("nope ", []),
         ("data quality a", ["ALPHA"]),
+        ("data quality ALPHA A", []),
         ("data quality ALPHA --f", ["--from"]),
         ("data quality ALPHA --from 2024-01-02 --f", []),
         ("data quality ALPHA --exchange c", ["CRYPTO"]),
