@@ -92,12 +92,17 @@ class Book:
         self.triggered.discard(order.id)
         self.best.pop(order.id, None)
         self.arrivals.pop(order.id, None)
-        orders = self.working.get(order.symbol)
-        if orders and order in orders:
+        if order in self.working.get(order.symbol, ()):
+            self.drop(order)
+
+    def drop(self, order: Order) -> None:
+        """Take a working order from among the working ones."""
+        orders = self.working[order.symbol]
+        if len(orders) == 1:
+            del self.working[order.symbol]
+        else:
             orders.remove(order)
-            if not orders:
-                del self.working[order.symbol]
-            self.look_again(order.symbol)
+        self.look_again(order.symbol)
 
     def look_again(self, symbol: int) -> None:
         """What was known of the next bar to look at no longer holds."""
@@ -117,14 +122,17 @@ class Book:
         held = self.ledger.positions[order.strategy][order.symbol].quantity
         if not held:
             return abs(quantity)
-        return max(0.0, abs(held + quantity) - abs(held))
+        added = abs(held + quantity) - abs(held)
+        return added if added > 0.0 else 0.0  # noqa: FURB136  # twice as fast as max()
 
     def claim(self, order: Order) -> str:
         """Reserve what the rest of an order would add; why not, if it cannot be."""
         added = self.added_units(order, order.quantity - order.filled_quantity)
         if not added:
             return ""
-        if blocked := self.entries.refusal(order.symbol, self.clock.now_ns):
+        if self.entries.restricted and (
+            blocked := self.entries.refusal(order.symbol, self.clock.now_ns)
+        ):
             return blocked
         price = order.limit_price or order.stop_price or self.tape.last_close(order.symbol)
         if not self.ledger.can_add(added * price, self.reserve.total):

@@ -10,7 +10,7 @@ from app.core.costs import Slippage
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
-from app.core.orders import FINAL, Instructions, Order, OrderEvents
+from app.core.orders import FINAL, PLAIN, Instructions, Order, OrderEvents
 from app.core.quality_gate import RestrictionColumns
 from app.core.strategy.views import Clock
 from app.services.execution.book import Book
@@ -129,20 +129,20 @@ class SimulatedExchange:
             instructions,
         )
         log.orders.append(order)
-        log.record(order, now_ns, _PENDING)
         refusal = _contradiction(order) or book.claim(order)
         if refusal:
+            log.record(order, now_ns, _PENDING)
             book.end(order, _REJECTED, refusal)
             self._tell(order)
             return order
+        log.accept(order, now_ns)
         if type_ is OrderType.TRAILING_STOP:
             begin_trail(order, book.tape.last_close(symbol), book.best)
-        log.record(order, now_ns, _NEW)
         if self._late:
             arrival_ns = now_ns + self._rules.latency_ns
             book.arrivals[order.id] = (arrival_ns, self._rules.latency_bars)
         book.work(order)
-        if instructions.take_profit or instructions.stop_loss:
+        if instructions is not PLAIN and (instructions.take_profit or instructions.stop_loss):
             self._make_exits(order)
         return order
 
@@ -329,9 +329,15 @@ class SimulatedExchange:
 
     def match_until(self, until_ns: int) -> None:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
-        book = self._book
-        while book.due_ns <= until_ns and self._floor.match_instant(until_ns):
-            self._tell_changed()
+        book, floor = self._book, self._floor
+        while book.due_ns <= until_ns:
+            lone = floor.lone_order()
+            if not (
+                floor.match_instant(until_ns) if lone is None else floor.match_lone(lone, until_ns)
+            ):
+                break
+            if book.changed:
+                self._tell_changed()
         book.clock.now_ns = until_ns
 
     def _tell_changed(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import copysign
 
-from app.core.costs import Slippage
+from app.core.costs import NoSlippage, Slippage
 from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
 from app.core.orders import FINAL, PLAIN, Order
@@ -31,6 +31,8 @@ class Floor:
         self._slippage = slippage
         self._rules = rules
         self._late = bool(rules.latency_ns or rules.latency_bars)
+        self._is_plain = not (self._late or rules.participation_pct)
+        self._is_exact = isinstance(slippage, NoSlippage)
         self._matcher = BarMatcher(
             self._trade, triggered=book.triggered, best=book.best, touch=rules.touch_fills
         )
@@ -49,6 +51,33 @@ class Floor:
             row = next_row(tape.bars[symbol], tape.next_rows[symbol], band)
             book.rows[symbol] = row
         return book.tape.end_ns(symbol, row)
+
+    def lone_order(self) -> Order | None:
+        """The one working order, if it is a market order that fills whole: the usual case."""
+        working = self._book.working
+        if len(working) != 1 or not self._is_plain:
+            return None
+        (orders,) = working.values()
+        order = orders[0]
+        return order if len(orders) == 1 and _is_simple(order) else None
+
+    def match_lone(self, order: Order, until_ns: int) -> bool:
+        """Fill a lone order at the next bar's open; False if that comes after `until_ns`.
+
+        What `match_instant` does, without what cannot concern such an order.
+        """
+        book, symbol = self._book, order.symbol
+        tape, row = book.tape, book.tape.next_rows[symbol]
+        book.due_ns = end_ns = tape.end_ns(symbol, row)
+        if end_ns > until_ns:
+            return False
+        book.clock.now_ns = end_ns
+        tape.next_rows[symbol] = row + 1
+        start_ns = tape.bars[symbol].start_ns.item(row)
+        if order.submitted_ns <= start_ns and tape.is_tradable(symbol, row):
+            self._fill_simple(order, row, start_ns, end_ns)
+        book.due_ns = -1 if book.working else NEVER_NS
+        return True
 
     def match_instant(self, until_ns: int) -> bool:
         """Match every bar of the next instant that matters; False if it comes after `until_ns`."""
@@ -73,8 +102,10 @@ class Floor:
         if not tape.is_tradable(symbol, row):
             return
         orders = book.working[symbol]
-        if len(orders) == 1 and self._is_simple(orders[0]):
-            self._match_simple(orders[0], row)
+        if len(orders) == 1 and self._is_plain and _is_simple(orders[0]):
+            order, bars = orders[0], tape.bars[symbol]
+            if order.submitted_ns <= (start_ns := bars.start_ns.item(row)):
+                self._fill_simple(order, row, start_ns, bars.end_ns.item(row))
             return
         bar = self._bar = tape.bar(symbol, row)
         self._room = bar.volume * self._rules.participation_pct / 100.0
@@ -86,26 +117,26 @@ class Floor:
 
     # ── who takes part ───────────────────────────────────────────────────────
 
-    def _is_simple(self, order: Order) -> bool:
-        """Whether it is a market order that fills whole at the next open: the usual case."""
-        return (
-            order.type is _MARKET
-            and order.instructions is PLAIN
-            and (order.time_in_force is TimeInForce.DAY or order.time_in_force is TimeInForce.GTC)
-            and not order.group
-            and not self._late
-            and not self._rules.participation_pct
-        )
-
-    def _match_simple(self, order: Order, row: int) -> None:
-        bars = self._book.tape.bars[order.symbol]
-        start_ns, price = bars.start_ns.item(row), bars.open.item(row)
-        if order.submitted_ns > start_ns:
+    def _fill_simple(self, order: Order, row: int, start_ns: int, end_ns: int) -> None:
+        """Fill a simple order whole at the open of a bar."""
+        book, quantity = self._book, order.quantity
+        bars = book.tape.bars[order.symbol]
+        price, slip = bars.open.item(row), 0.0
+        if not self._is_exact:
+            high, low, volume = bars.high.item(row), bars.low.item(row), bars.volume.item(row)
+            slip = self._slippage.adverse(price, quantity, high, low, volume)
+            price += slip if quantity > 0.0 else -slip
+        if book.reserve.total:
+            book.reserve.release(order.id)
+        added = book.added_units(order, quantity)
+        if added and (refusal := self._refusal(order, added * price, end_ns)):
+            book.end_and_tell(order, _REJECTED, refusal)
             return
-        high, low, volume = bars.high.item(row), bars.low.item(row), bars.volume.item(row)
-        loss = self._slippage.adverse(price, order.quantity, high, low, volume)
-        slip = loss if order.quantity > 0.0 else -loss
-        self._fill(order, order.quantity, price, slip, start_ns, bars.end_ns.item(row))
+        book.ledger.apply(order, quantity, price, slip, start_ns, end_ns)
+        order.fill_price, order.filled_quantity, order.filled_ns = price, quantity, start_ns
+        book.log.record(order, start_ns, _FILLED)
+        book.drop(order)
+        book.changed.append(order)
 
     def _tradable(self, symbol: int, there: set[int]) -> list[Order]:
         """Working orders that have arrived, and exits of an entry filled within this bar."""
@@ -218,7 +249,10 @@ class Floor:
     def _refusal(self, order: Order, value: float, bar_end_ns: int) -> str:
         """Why a fill that enlarges the position cannot be; empty if it can."""
         book = self._book
-        if blocked := book.entries.refusal(order.symbol, bar_end_ns - MINUTE_NS):
+        entries = book.entries
+        if entries.restricted and (
+            blocked := entries.refusal(order.symbol, bar_end_ns - MINUTE_NS)
+        ):
             return blocked
         if not book.ledger.can_add(value, book.reserve.total):
             return "not enough buying power at the price of the fill"
@@ -248,3 +282,14 @@ class Floor:
                 other.quantity = copysign(order.remaining, other.quantity) + other.filled_quantity
                 cause = f"order {order.id} was partly filled"
                 book.log.note(other, book.clock.now_ns, cause)
+
+
+def _is_simple(order: Order) -> bool:
+    """Whether an order asks for no more than the next open."""
+    force = order.time_in_force
+    return (
+        order.type is _MARKET
+        and order.instructions is PLAIN
+        and (force is TimeInForce.DAY or force is TimeInForce.GTC)
+        and not order.group
+    )

@@ -5,6 +5,8 @@ from typing import Any
 from app.core.enums import OrderStatus
 from app.core.orders import Order, OrderEvents, require_transition
 
+_PENDING, _NEW = OrderStatus.PENDING_NEW, OrderStatus.NEW
+
 
 class OrderLog:
     """Orders in the order they came, and one flat list of their transitions."""
@@ -17,6 +19,11 @@ class OrderLog:
         """Move `order` into `status`, which the caller knows to be allowed."""
         order.status = status
         self._events += (order.id, time_ns, status, cause)
+
+    def accept(self, order: Order, time_ns: int) -> None:
+        """Record that an order came and works: its first two transitions."""
+        order.status = _NEW
+        self._events += (order.id, time_ns, _PENDING, "", order.id, time_ns, _NEW, "")
 
     def move(self, order: Order, time_ns: int, status: OrderStatus, cause: str = "") -> None:
         """Move `order` into `status`.
