@@ -108,7 +108,9 @@ def render_quality(
     return Group(table, *(Text(line) for line in lines))
 
 
-def render_validation(report: ValidationReport, zone: str) -> RenderableType:
+def render_validation(
+    report: ValidationReport, zone: str, labels: Sequence[str] = ()
+) -> RenderableType:
     """Every check with what it found, then the sessions that miss most (market time)."""
     clock = ZoneInfo(zone)
     table = _table("", "Check")
@@ -123,6 +125,7 @@ def render_validation(report: ValidationReport, zone: str) -> RenderableType:
     verdict = f"{report.errors:,} bars cannot be true" if report.errors else "no bar is impossible"
     head = Text.assemble(
         (report.symbol, "bold"),
+        (f" ({', '.join(labels)})" if labels else "", "bold yellow"),
         f"  {report.bars:,} bars, {len(quality):,} sessions, {quality.total_pct:.2f} % complete: ",
         (verdict, "bold red" if report.errors else "green"),
     )

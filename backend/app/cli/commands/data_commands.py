@@ -221,9 +221,15 @@ def validate(
     wanted = symbols or manager.storage.symbols()
     reports = [manager.validate(symbol, *dates) for symbol in wanted]
     if as_json:
-        print_json([_validation_facts(report) for report in reports])
+        print_json(
+            [
+                _validation_facts(report, sorted(manager.coverage(report.symbol).labels))
+                for report in reports
+            ]
+        )
     for report in [] if as_json else reports:
-        console.print(render_validation(report, manager.timezone), highlight=False)
+        labels = sorted(manager.coverage(report.symbol).labels)
+        console.print(render_validation(report, manager.timezone, labels), highlight=False)
     if not reports:
         console.print("Nothing is stored yet; import a file with: data import-csv FILE")
     if any(report.errors for report in reports):
@@ -305,9 +311,10 @@ def _require_no_session(ctx: typer.Context, symbol: str) -> None:
         )
 
 
-def _validation_facts(report: Any) -> dict[str, Any]:
+def _validation_facts(report: Any, labels: list[str]) -> dict[str, Any]:
     return {
         "symbol": report.symbol,
+        "labels": labels,
         "bars": report.bars,
         "errors": report.errors,
         "remarks": report.remarks,

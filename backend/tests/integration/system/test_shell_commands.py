@@ -136,7 +136,7 @@ def test_a_stopped_session_shows_what_it_did(typed, config):
         ("help data quality", 0, "data quality SYMBOL"),
         ("data quality --help", 0, "data quality SYMBOL"),
         ("data", 0, "import-csv"),
-        ("data validate ALPHA", 0, "no bar is impossible"),
+        ("data validate ALPHA", 0, "ALPHA (synthetic) 11,520 bars"),
         ("admin log-level DEBUG", 0, "DEBUG and above go to"),
         ("system status", 0, "none was started yet"),
     ],
