@@ -298,10 +298,10 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
     ),
     (
         ("backtest_config", "speed_multiplier"),
-        60,
+        -1,
         (
-            "backtest_config.speed_multiplier: 60 asks for a replay against the clock, "
-            "which is not available yet; use 0 (as fast as possible)"
+            "backtest_config.speed_multiplier: -1 is too small; a number, 0 or more is wanted "
+            "(for example 0)"
         ),
     ),
     (
