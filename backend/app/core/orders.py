@@ -65,6 +65,10 @@ PLAIN = Instructions()
 """The instructions of an order that asks for nothing special."""
 
 
+CLOSING = Instructions(reduce_only=True)
+"""The instructions of an order that only closes."""
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """An order of one strategy in one symbol, and what became of it.

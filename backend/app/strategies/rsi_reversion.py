@@ -35,9 +35,9 @@ class RsiReversion(Strategy):
         """Enter oversold, leave recovered or stale."""
         if not self.position.quantity:
             self.bars_held = 0
-            if self.rsi.value < self.oversold and not self.orders:
+            if self.rsi.value < self.oversold and not self.position.working_orders:
                 self.buy(self.quantity)
             return
         self.bars_held += 1
         if self.rsi.value > self.exit_level or self.bars_held >= self.max_bars:
-            self.close()
+            self.flatten()

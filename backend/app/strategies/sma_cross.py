@@ -31,7 +31,7 @@ class SmaCross(Strategy):
         """Follow the sign of the difference."""
         difference = self.fast_sma.value - self.slow_sma.value
         if difference > TIE:
-            if not self.position.quantity:
+            if not self.position.quantity and not self.position.working_orders:
                 self.buy(self.quantity)
         elif difference < -TIE and self.position.quantity:
-            self.close()
+            self.flatten()

@@ -10,14 +10,16 @@ class Position:
         symbol: what is held.
         quantity: units held, negative when short, 0.0 when flat.
         average_price: average entry price of what is held; 0.0 when flat.
+        working_orders: how many orders of the strategy work in the symbol.
     """
 
-    __slots__ = ("average_price", "quantity", "symbol")
+    __slots__ = ("average_price", "quantity", "symbol", "working_orders")
 
     def __init__(self, symbol: str) -> None:
         self.symbol = symbol
         self.quantity = 0.0
         self.average_price = 0.0
+        self.working_orders = 0
 
     def __bool__(self) -> bool:
         return self.quantity != 0.0

@@ -9,7 +9,7 @@ from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.intervals import Interval
-from app.core.orders import PLAIN, Instructions, Order
+from app.core.orders import CLOSING, PLAIN, Instructions, Order
 from app.core.session_data import SessionData
 from app.core.strategy.account import Account, Position
 from app.core.strategy.conditions import Condition
@@ -18,8 +18,6 @@ from app.core.strategy.parameters import BarInterval, Parameter, resolve
 from app.core.strategy.terms import OrderTerms, read_terms, require_number
 from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import Floats
-
-_NOTHING: OrderTerms = {}
 
 
 class OrderDesk(Protocol):
@@ -47,8 +45,11 @@ class OrderDesk(Protocol):
     def link(self, orders: Sequence[Order]) -> None:
         """Let the first of these working orders that trades cancel the others."""
 
-    def working(self) -> Sequence[Order]:
-        """The strategy's orders that are neither filled nor ended, oldest first."""
+    def working(self, symbol: str | None = None) -> Sequence[Order]:
+        """The strategy's orders that are neither filled nor ended, oldest first.
+
+        Of one `symbol`, or of all of the strategy's.
+        """
 
 
 class Strategy:
@@ -184,17 +185,41 @@ class Strategy:
         return self._order(quantity, symbol, limit, stop, time_in_force, tag, -1.0, terms)
 
     def close(self, *, symbol: str | None = None, tag: str = "") -> Order | None:
-        """Close the position at market; None if there is none."""
+        """Close the position at market; None if there is none.
+
+        The order is reduce-only: whatever happens until it trades, it never opens a position.
+        """
         name = symbol or self.symbol
-        if name not in self.positions:
-            raise StrategyError(
-                f"symbol is {name!r}; name one of {', '.join(self.symbols)} with symbol=…"
-            )
-        held = self.positions[name].quantity
+        held = self._position(name).quantity
         if not held:
             return None
-        sign = -1.0 if held > 0.0 else 1.0
-        return self._order(abs(held), symbol, None, None, TimeInForce.DAY, tag, sign, _NOTHING)
+        return self._desk.submit(
+            name, -held, OrderType.MARKET, TimeInForce.DAY, 0.0, 0.0, tag, CLOSING
+        )
+
+    def flatten(self, *, symbol: str | None = None, tag: str = "") -> None:
+        """Cancel the orders that would enlarge the position, and close it.
+
+        A market order that closes it already is left to do so: to ask again is harmless.
+        """
+        name = symbol or self.symbol
+        position = self._position(name)
+        if position.working_orders:
+            for order in self._desk.working(name):
+                if order.type is OrderType.MARKET and order.instructions is CLOSING:
+                    return
+                if order.quantity * position.quantity >= 0.0:
+                    self.cancel(order)
+        if position.quantity:
+            self.close(symbol=name, tag=tag)
+
+    def _position(self, symbol: str) -> Position:
+        position = self.positions.get(symbol)
+        if position is None:
+            raise StrategyError(
+                f"symbol is {symbol!r}; name one of {', '.join(self.symbols)} with symbol=…"
+            )
+        return position
 
     def cancel(self, order: Order) -> None:
         """Cancel a working order; an order in a final state is left as it is."""

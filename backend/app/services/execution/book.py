@@ -58,6 +58,7 @@ class Book:
     def work(self, order: Order) -> None:
         """Put an order among the working ones."""
         symbol = order.symbol
+        self.ledger.positions[order.strategy][symbol].working_orders += 1
         if symbol in self.working:
             self.working[symbol].append(order)
         else:
@@ -97,6 +98,7 @@ class Book:
 
     def drop(self, order: Order) -> None:
         """Take a working order from among the working ones."""
+        self.ledger.positions[order.strategy][order.symbol].working_orders -= 1
         orders = self.working[order.symbol]
         if len(orders) == 1:
             del self.working[order.symbol]

@@ -6,7 +6,7 @@ from math import copysign
 from app.core.costs import NoSlippage, Slippage
 from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
-from app.core.orders import FINAL, PLAIN, Order
+from app.core.orders import CLOSING, FINAL, PLAIN, Order
 from app.core.types import MINUTE_NS
 from app.services.execution.attention import ALWAYS, next_row, quiet_band
 from app.services.execution.book import Book
@@ -120,19 +120,26 @@ class Floor:
     def _fill_simple(self, order: Order, row: int, start_ns: int, end_ns: int) -> None:
         """Fill a simple order whole at the open of a bar."""
         book, quantity = self._book, order.quantity
+        if order.instructions is CLOSING:
+            quantity = self._reducible(order, quantity)
         bars = book.tape.bars[order.symbol]
         price, slip = bars.open.item(row), 0.0
         if not self._is_exact:
             high, low, volume = bars.high.item(row), bars.low.item(row), bars.volume.item(row)
             slip = self._slippage.adverse(price, quantity, high, low, volume)
-            price += slip if quantity > 0.0 else -slip
+            slip = slip if quantity > 0.0 else -slip
+        if quantity != order.quantity:
+            if quantity:
+                self._fill(order, quantity, price, slip, start_ns, end_ns)
+            return
+        price += slip
         if book.reserve.total:
             book.reserve.release(order.id)
         added = book.added_units(order, quantity)
         if added and (refusal := self._refusal(order, added * price, end_ns)):
             book.end_and_tell(order, _REJECTED, refusal)
             return
-        book.ledger.apply(order, quantity, price, slip, start_ns, end_ns)
+        book.ledger.apply(order, quantity, price, abs(slip), start_ns, end_ns)
         order.fill_price, order.filled_quantity, order.filled_ns = price, quantity, start_ns
         book.log.record(order, start_ns, _FILLED)
         book.drop(order)
@@ -205,17 +212,21 @@ class Floor:
         """Signed units of an order that may trade now; 0.0 if none, which may have ended it."""
         quantity = order.remaining
         if order.instructions.reduce_only:
-            held = self._book.ledger.positions[order.strategy][order.symbol].quantity
-            if held * quantity >= 0.0:
-                cause = "reduce-only: there is no position to reduce"
-                self._book.end_and_tell(order, _CANCELED, cause)
-                return 0.0
-            quantity = quantity if abs(quantity) <= abs(held) else -held
+            quantity = self._reducible(order, quantity)
         if self._rules.participation_pct and abs(quantity) > self._room:
             room = 0.0 if order.time_in_force is _FOK else max(0.0, self._room)
             whole = order.quantity == int(order.quantity)
             quantity = copysign(float(int(room)) if whole else room, quantity)
         return quantity
+
+    def _reducible(self, order: Order, quantity: float) -> float:
+        """What of `quantity` closes the position; 0.0 after ending an order that closes nothing."""
+        held = self._book.ledger.positions[order.strategy][order.symbol].quantity
+        if held * quantity >= 0.0:
+            cause = "reduce-only: there is no position to reduce"
+            self._book.end_and_tell(order, _CANCELED, cause)
+            return 0.0
+        return quantity if abs(quantity) <= abs(held) else -held
 
     def _fill(
         self, order: Order, quantity: float, price: float, slip: float, time_ns: int, end_ns: int
@@ -265,8 +276,7 @@ class Floor:
             leg.quantity = -entry.filled_quantity
             if leg.status is _HELD:
                 book.log.record(leg, book.clock.now_ns, _NEW, f"order {entry.id} was filled")
-                book.working.setdefault(leg.symbol, []).append(leg)
-                book.look_again(leg.symbol)
+                book.work(leg)
             if within_bar and leg.type is _LIMIT:
                 self._matcher.keep_out_of_bar(leg)
 
@@ -289,7 +299,7 @@ def _is_simple(order: Order) -> bool:
     force = order.time_in_force
     return (
         order.type is _MARKET
-        and order.instructions is PLAIN
+        and (order.instructions is PLAIN or order.instructions is CLOSING)
         and (force is TimeInForce.DAY or force is TimeInForce.GTC)
         and not order.group
     )

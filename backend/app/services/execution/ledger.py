@@ -114,9 +114,22 @@ class Ledger:
             if held < 0.0
         )
         borrow, interest = carry.accrue(self.account.cash, short_value, days)
-        for kind, amount in (("borrow", borrow), ("interest", interest)):
-            if amount:
-                self._flow(time_ns, kind, amount, -1, -1)
+        if borrow:
+            self._charge_borrowers(borrow, time_ns)
+        if interest:
+            self._flow(time_ns, "interest", interest, -1, -1)
+
+    def _charge_borrowers(self, borrow: float, time_ns: int) -> None:
+        """Share the fee of borrowing among the short positions by their value."""
+        shorts = [
+            (strategy, symbol, -position.quantity * self.last_price(symbol))
+            for strategy, positions in enumerate(self.positions)
+            for symbol, position in enumerate(positions)
+            if position.quantity < 0.0
+        ]
+        total = sum(value for _, _, value in shorts)
+        for strategy, symbol, value in shorts:
+            self._flow(time_ns, "borrow", borrow * value / total, strategy, symbol)
 
     def _flow(self, time_ns: int, kind: str, amount: float, strategy: int, symbol: int) -> None:
         self.account.cash += amount

@@ -9,6 +9,7 @@ multipliers of Yahoo's adjusted close and of LEAN's factor files.
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -27,9 +28,16 @@ from app.core.exceptions import DataError
 from app.core.sessions import SessionGrid
 from app.core.types import DAY_NS, Floats, Int64s
 from app.services.market_data.bar_aggregation import regular_minutes
-from app.services.market_data.parquet_storage import ParquetStorage
 
 _MONTH_NS = 31 * DAY_NS
+
+
+class StoredBars(Protocol):
+    """Where minute bars are read from."""
+
+    def read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
+        """Bars that start in ``[first_ns, last_ns)``, sorted."""
+
 
 LastClose = Callable[[int], float | None]
 """The last close (unadjusted) of a session bar that ended by a time; None if there is none."""
@@ -142,7 +150,7 @@ def split_factors(actions: SessionActions, symbol: str) -> AdjustmentFactors:
 
 
 def stored_factors(
-    storage: ParquetStorage,
+    storage: StoredBars,
     actions: Iterable[CorporateAction],
     adjustment: Adjustment,
     sessions: SessionGrid,

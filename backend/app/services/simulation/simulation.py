@@ -345,11 +345,12 @@ class _Desk:
         """Cancel a working order."""
         self._exchange.cancel(order)
 
-    def working(self) -> Sequence[Order]:
-        """This strategy's working orders in its symbols, oldest first."""
+    def working(self, symbol: str | None = None) -> Sequence[Order]:
+        """This strategy's working orders in a symbol or all of its symbols, oldest first."""
+        numbers = self._numbers.values() if symbol is None else (self._numbers[symbol],)
         mine = [
             order
-            for number in self._numbers.values()
+            for number in numbers
             for order in self._exchange.working.get(number, ())
             if order.strategy == self._strategy
         ]

@@ -4,7 +4,13 @@ import pytest
 
 from app.core.costs import PercentSlippage, TickSlippage
 from app.research import run_backtest
-from app.services.execution.pricing import limit_price, stop_price
+from app.services.execution.pricing import (
+    limit_at_open,
+    limit_within,
+    stop_at_open,
+    stop_within,
+    trailed,
+)
 from tests.engine_bars import (
     FLAT,
     bars,
@@ -63,12 +69,41 @@ def _named(cases: list) -> object:
 
 @_named(LIMIT_CASES)
 def test_limit_price(buy: bool, price: float, bar: tuple, expected: float) -> None:
-    assert limit_price(price, *bar[:3], buy=buy) == expected
+    open_, high, low, _ = bar
+    at_open = limit_at_open(price, open_, buy=buy, touch=False)
+    assert at_open == (open_ if expected == open_ != price else NO_TRADE)
+    assert (at_open or limit_within(price, high, low, buy=buy, touch=False)) == expected
 
 
 @_named(STOP_CASES)
 def test_stop_price(buy: bool, price: float, bar: tuple, expected: float) -> None:
-    assert stop_price(price, *bar[:3], buy=buy) == expected
+    open_, high, low, _ = bar
+    at_open = stop_at_open(price, open_, buy=buy)
+    assert at_open == (open_ if expected == open_ else NO_TRADE)
+    assert (at_open or stop_within(price, high, low, buy=buy)) == expected
+
+
+@pytest.mark.parametrize("buy", [True, False])
+def test_a_touch_is_enough_for_a_limit_where_that_is_assumed(buy: bool) -> None:
+    assert limit_at_open(100.0, 100.0, buy=buy, touch=True) == 100.0
+    assert limit_at_open(100.0, 100.0, buy=buy, touch=False) == NO_TRADE
+    assert limit_within(100.0, 100.0, 100.0, buy=buy, touch=True) == 100.0
+    assert limit_within(100.0, 100.0, 100.0, buy=buy, touch=False) == NO_TRADE
+
+
+@pytest.mark.parametrize(
+    ("trail", "trail_pct", "buy", "expected"),
+    [
+        (2.0, 0.0, True, 52.0),  # 50 + 2
+        (2.0, 0.0, False, 48.0),  # 50 − 2
+        (0.0, 2.0, True, 51.0),  # 2 percent of 50 is 1
+        (0.0, 2.0, False, 49.0),
+    ],
+)
+def test_where_a_trailing_stop_stands(
+    trail: float, trail_pct: float, buy: bool, expected: float
+) -> None:
+    assert trailed(50.0, trail, trail_pct, buy=buy) == expected
 
 
 def _one_order(kind: str, buy: bool, price: float, bar: tuple) -> list:
@@ -146,7 +181,7 @@ def test_nothing_trades_outside_the_sessions() -> None:
     assert statuses(result) == ["expired", "canceled"]
 
 
-def test_several_orders_fill_in_the_order_they_were_sent() -> None:
+def test_orders_that_trade_at_the_open_fill_in_the_order_they_were_sent() -> None:
     script = {0: lambda s: [s.buy(1), s.buy(2, limit=101.0), s.sell(4, stop=100.5), s.buy(8)]}
     result = play([FLAT, FLAT], script)
     assert [quantity for _, quantity, _ in fills(result)] == [1.0, 2.0, -4.0, 8.0]
