@@ -329,10 +329,8 @@ class _Desk:
                 f"quantity is {quantity!r}; order {order.id} has filled "
                 f"{abs(order.filled_quantity):g} units, give more than that"
             )
-        for name, price, has in (
-            ("limit", limit, order.limit_price),
-            ("stop", stop, order.stop_price),
-        ):
+        own_stop = order.type is not OrderType.TRAILING_STOP and order.stop_price
+        for name, price, has in (("limit", limit, order.limit_price), ("stop", stop, own_stop)):
             if price and not has:
                 raise StrategyError(f"{name} is {price!r}; a {order.type} order has no {name}")
         return self._exchange.replace(order, quantity, limit, stop)
