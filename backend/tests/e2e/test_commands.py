@@ -306,7 +306,7 @@ def test_a_database_never_made_names_init_db(
 # ── speed ────────────────────────────────────────────────────────────────────
 
 
-HEAVY = ("numpy", "pandas", "polars", "sqlalchemy", "pydantic", "talib")
+HEAVY = ("numpy", "pandas", "polars", "sqlalchemy", "talib", "pandas_market_calendars")
 """Each costs a good part of the 0.3 s that a line of help may take."""
 
 
