@@ -55,7 +55,7 @@ COMPILE := pip compile --quiet --universal --python-version 3.11 --generate-hash
 
 lock: $(BIN)/uv  ## Lock the newest versions the project allows
 	cd $(BACKEND) && .venv/bin/uv $(COMPILE) --upgrade --extra build pyproject.toml -o requirements/runtime.txt
-	cd $(BACKEND) && .venv/bin/uv $(COMPILE) --upgrade --extra build --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
+	cd $(BACKEND) && .venv/bin/uv $(COMPILE) --upgrade --extra build --extra dev --extra postgresql -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 
 clean:  ## Remove the environment and the caches; data stays
 	rm -rf $(VENV) $(BACKEND)/.mypy_cache $(BACKEND)/.ruff_cache $(BACKEND)/.pytest_cache $(BACKEND)/.hypothesis

@@ -4,6 +4,8 @@ TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   └── DataNotFoundError     nothing stored for what was asked
+├── DatabaseError             the record could not be read or written
+│   └── DatabaseUnavailableError  nobody answered: nothing was written, try again
 ├── StrategyError             a user's strategy is wrong or raised
 │   ├── LookAheadError        a strategy asked for what had not happened
 │   └── StrategyHungError     a strategy did not come back from a call
@@ -33,6 +35,14 @@ class DataError(TradingError):
 
 class DataNotFoundError(DataError):
     """Nothing is stored for what was asked."""
+
+
+class DatabaseError(TradingError):
+    """The record could not be read or written; the unit of work it was part of is undone."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """The database did not answer; nothing was written."""
 
 
 class StrategyError(TradingError):

