@@ -1,7 +1,8 @@
 """A ready database with every market calendar, built once per test run.
 
 `calendar_db` is that database; `market_time` makes TimeManagers on it. A test that writes
-takes a copy: ``calendar_db.copy(tmp_path / "trading_app.db")``.
+takes a copy: ``calendar_db.copy(tmp_path / "trading_app.db")``, or, to run on SQLite and on
+PostgreSQL, asks for `calendar_url`.
 """
 
 import sqlite3
@@ -18,6 +19,7 @@ from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import FixedClock
 from app.managers.time_manager.setup import initialise_database
 from app.models.database import session_factory
+from tests.database_fixtures import Databases
 
 TODAY = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 """A Friday, 10:00 in New York: the day on which the calendars were filled."""
@@ -49,8 +51,19 @@ class CalendarDatabase:
 @pytest.fixture(scope="session")
 def calendar_db(tmp_path_factory: pytest.TempPathFactory) -> CalendarDatabase:
     database = CalendarDatabase(tmp_path_factory.mktemp("calendars") / "trading_app.db")
-    initialise_database(database.url, time_manager=TimeManager(clock=FixedClock(TODAY)))
+    fill_calendars(database.url)
     return database
+
+
+def fill_calendars(url: str) -> None:
+    """Make the database at `url` as `init-db` does on the day `TODAY`."""
+    initialise_database(url, time_manager=TimeManager(clock=FixedClock(TODAY)))
+
+
+@pytest.fixture
+def calendar_url(databases: Databases) -> str:
+    """A database of one's own with every calendar; of each kind in turn."""
+    return databases.copy_of("calendars", fill_calendars)
 
 
 @pytest.fixture

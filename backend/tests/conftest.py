@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tests.calendar_fixtures", "tests.database_fixtures"]
+pytest_plugins = ["tests.database_fixtures", "tests.calendar_fixtures"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 

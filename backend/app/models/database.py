@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import (
+    Connection,
     DateTime,
     Dialect,
     Engine,
@@ -29,10 +30,10 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.config.settings import get_settings
 from app.core.exceptions import ConfigurationError, DatabaseUnavailableError, TradingError
 
-SCHEMA_REVISION = "0003"
-"""The migration the code is written for: the newest in `app.models.migrations`."""
-
 MIGRATIONS = Path(__file__).parent / "migrations"
+
+SCHEMA_REVISION = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob("r[0-9]*.py"))
+"""The migration the code is written for: the newest, by the number its file begins with."""
 
 SQLITE_PRAGMAS = (
     "PRAGMA journal_mode=WAL",
@@ -274,14 +275,37 @@ def _migrate(url: str, revision: str, *, downwards: bool) -> None:
     config.set_main_option("path_separator", "os")
     engine = make_engine(url)
     try:
-        with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":
-                connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        with _migrating, _alone(engine) as connection:
             config.attributes["connection"] = connection
             (command.downgrade if downwards else command.upgrade)(config, revision)
+    except OperationalError as error:
+        raise _unavailable(engine.url, error) from error
     finally:
         engine.dispose()
         close_databases()
+
+
+_migrating = Lock()
+
+
+@contextmanager
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """A transaction that other programs' migrations wait for: all of it happens, or nothing."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _leave_transactions_to_us)
+        event.listen(engine, "begin", _begin_writing)
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        yield connection
+
+
+def _leave_transactions_to_us(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+
+
+def _begin_writing(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _require_file(address: URL) -> None:

@@ -48,7 +48,8 @@ def refuse_update(table: str) -> None:
         return
     op.execute(
         f"CREATE FUNCTION {table}_refuse_update() RETURNS trigger AS $$ "
-        f"BEGIN RAISE EXCEPTION '{message}'; END $$ LANGUAGE plpgsql"
+        f"BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; "
+        "END $$ LANGUAGE plpgsql"
     )
     op.execute(
         f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} "

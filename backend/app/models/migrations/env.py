@@ -2,13 +2,13 @@
 
 from alembic import context
 
-from app.models import backtest_run, trading_calendar  # noqa: F401 - registers their tables
-from app.models.database import Base
+from app.models.tables import all_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=all_tables(),
     render_as_batch=True,
+    transactional_ddl=True,
 )
 with context.begin_transaction():
     context.run_migrations()

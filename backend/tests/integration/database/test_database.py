@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -10,44 +11,43 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, select, text, update
+from sqlalchemy import Engine, inspect, make_url, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.config.settings import get_settings
 from app.core.exceptions import ConfigurationError
-from app.models import backtest_run, trading_calendar
 from app.models.database import (
     MIGRATIONS,
     SCHEMA_REVISION,
-    Base,
     SessionLocal,
     downgrade_database,
     make_engine,
+    schema_revision,
     session_factory,
     upgrade_database,
 )
+from app.models.tables import all_tables
 from app.models.trading_calendar import CalendarOverrideRow, MarketHoursRow
 from tests.calendar_fixtures import CalendarDatabase
+from tests.database_fixtures import Databases, SqliteDatabases
 
-TABLES = {
-    "market_hours",
-    "calendar_days",
-    "calendar_overrides",
-    "market_halts",
-    "backtest_runs",
+TABLES = set(all_tables().tables)
+OBJECTS = {
+    "sqlite": "SELECT name FROM sqlite_master",
+    "postgresql": "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace "
+    "UNION SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace "
+    "UNION SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
 }
-MODULES = (backtest_run, trading_calendar)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'new folder' / 'trading_app.db'}"
+def url(empty_database_url: str) -> str:
+    return empty_database_url
 
 
 @pytest.fixture
-def engine(url: str):
-    upgrade_database(url)
-    engine = make_engine(url)
+def engine(database_url: str) -> Iterator[Engine]:
+    engine = make_engine(database_url)
     yield engine
     engine.dispose()
 
@@ -56,8 +56,8 @@ def test_models_and_migrations_agree(engine: Engine) -> None:
     with engine.connect() as connection:
         options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, Base.metadata) == []
-    assert set(Base.metadata.tables) == TABLES
+        assert compare_metadata(context, all_tables()) == []
+        assert {*inspect(connection).get_table_names()} == TABLES | {"alembic_version"}
 
 
 def test_the_code_is_written_for_the_newest_migration() -> None:
@@ -65,21 +65,52 @@ def test_the_code_is_written_for_the_newest_migration() -> None:
 
 
 def test_every_migration_goes_up_and_down(url: str) -> None:
+    revisions = [script.revision for script in ScriptDirectory(str(MIGRATIONS)).walk_revisions()]
+    seen = {"base": _objects(url)}
+    for revision in reversed(revisions):
+        upgrade_database(url, revision)
+        seen[revision] = _objects(url)
+    assert {"backtest_runs", "backtest_runs_immutable"} <= seen["0002"] - seen["0001"]
+    for revision in [*revisions[1:], "base"]:
+        downgrade_database(url, revision)
+        assert _objects(url) == seen[revision]
+    upgrade_database(url)
+    assert _objects(url) == seen[SCHEMA_REVISION] >= TABLES
+
+
+def _objects(url: str) -> set[str]:
+    """Names of all tables, indexes, triggers and functions but Alembic's own."""
     engine = make_engine(url)
-    upgrade_database(url, "0001")
-    assert "market_hours" in inspect(engine).get_table_names()
-    upgrade_database(url)
-    assert set(inspect(engine).get_table_names()) == TABLES | {"alembic_version"}
-    downgrade_database(url, "0001")
-    assert "backtest_runs" not in inspect(engine).get_table_names()
-    downgrade_database(url, "base")
-    assert inspect(engine).get_table_names() == ["alembic_version"]
-    upgrade_database(url)
-    assert set(inspect(engine).get_table_names()) == TABLES | {"alembic_version"}
+    with engine.connect() as connection:
+        names = set(connection.scalars(text(OBJECTS[engine.dialect.name])))
     engine.dispose()
+    return {name for name in names if "alembic" not in name}
 
 
-def test_sqlite_syncs_fully_and_checks_foreign_keys(engine: Engine) -> None:
+def test_two_programs_that_upgrade_at_once_make_one_schema(url: str) -> None:
+    code = f"from app.models.database import upgrade_database; upgrade_database({url!r})"
+    programs = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [program.wait(60) for program in programs] == [0, 0]
+    assert schema_revision(url) == SCHEMA_REVISION
+
+
+def test_a_migration_that_breaks_off_leaves_the_schema_it_found(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade_database(url, "0001")
+    before = _objects(url)
+    monkeypatch.setattr("app.models.migrations.common.refuse_update", _break_off)
+    with pytest.raises(KeyboardInterrupt):
+        upgrade_database(url)
+    assert (schema_revision(url), _objects(url)) == ("0001", before)
+
+
+def _break_off(_table: str) -> None:
+    raise KeyboardInterrupt
+
+
+def test_sqlite_syncs_fully_and_checks_foreign_keys(sqlite_databases: SqliteDatabases) -> None:
+    engine = make_engine(sqlite_databases.empty())
     with engine.connect() as connection:
         told = {
             name: connection.scalar(text(f"PRAGMA {name}"))
@@ -88,29 +119,28 @@ def test_sqlite_syncs_fully_and_checks_foreign_keys(engine: Engine) -> None:
     assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
 
 
-def test_an_upgrade_keeps_rows_and_may_be_repeated(calendar_db: CalendarDatabase, tmp_path) -> None:
-    url = calendar_db.copy(tmp_path / "mine.db")
+def test_an_upgrade_keeps_rows_and_may_be_repeated(calendar_url: str) -> None:
     for _ in range(2):
-        upgrade_database(url)
-    with session_factory(url)() as db:
+        upgrade_database(calendar_url)
+    with session_factory(calendar_url)() as db:
         groups = db.scalars(select(MarketHoursRow.exchange_group).order_by("exchange_group"))
         assert list(groups) == ["CRYPTO", "IN_EQUITY", "US_EQUITY"]
 
 
 def test_session_local_follows_the_settings(
-    calendar_db: CalendarDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    databases: Databases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("one.db", "two.db"):
-        url = calendar_db.copy(tmp_path / name)
+    for _ in range(2):
+        url = databases.copy_of("migrated", upgrade_database)
         monkeypatch.setattr(get_settings(), "database_url", url)
         with SessionLocal() as db:
-            assert str(db.connection().engine.url) == url
+            assert db.connection().engine.url == make_url(url)
 
 
 def test_a_unit_of_work_commits_all_or_nothing(
-    calendar_db: CalendarDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    calendar_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(get_settings(), "database_url", calendar_db.copy(tmp_path / "mine.db"))
+    monkeypatch.setattr(get_settings(), "database_url", calendar_url)
     change = update(MarketHoursRow).values(calendar_name="other")
 
     def change_and_fail() -> None:
@@ -139,6 +169,11 @@ def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_folder_of_a_new_database_is_made(tmp_path: Path) -> None:
+    upgrade_database(f"sqlite:///{tmp_path / 'new folder' / 'trading_app.db'}")
+    assert (tmp_path / "new folder" / "trading_app.db").is_file()
+
+
 def test_an_empty_database_and_an_old_one_name_the_remedy(url: str) -> None:
     upgrade_database(url, "0001")
     with pytest.raises(ConfigurationError, match=r"schema 0001, this program needs .*`init-db`"):
@@ -161,6 +196,7 @@ def test_importing_the_module_touches_nothing(tmp_path: Path) -> None:
 def test_pandas_is_not_needed_to_answer(calendar_db: CalendarDatabase) -> None:
     code = f"""
 import sys
+from collections.abc import Iterator
 from datetime import date
 from app.managers.time_manager import TimeManager
 from app.models.database import session_factory
@@ -211,9 +247,8 @@ def test_instants_are_stored_in_utc_and_must_have_a_zone(url: str) -> None:
         stored = db.scalars(select(CalendarOverrideRow.created_at)).one()
         assert stored == moment
         assert stored.tzinfo is UTC
-        assert db.scalar(text("SELECT created_at FROM calendar_overrides")).startswith(
-            "2024-07-02 13:30:00"
-        )
+        raw = db.scalar(text("SELECT created_at FROM calendar_overrides"))
+        assert str(raw).startswith("2024-07-02 13:30:00")
     with (
         pytest.raises(StatementError, match="has no time zone"),
         sessions.begin() as db,
@@ -232,5 +267,5 @@ def test_a_day_has_all_its_hours_or_none(url: str) -> None:
 
 def test_a_day_has_one_override(url: str) -> None:
     upgrade_database(url)
-    with pytest.raises(IntegrityError, match="UNIQUE"), session_factory(url).begin() as db:
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), session_factory(url).begin() as db:
         db.add_all([_override(), _override()])

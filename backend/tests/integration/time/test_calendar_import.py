@@ -1,7 +1,6 @@
 """Filling the calendars: what is stored, that repeating changes nothing, that overrides win."""
 
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text, update
@@ -16,19 +15,14 @@ from app.managers.time_manager.setup import initialise_database
 from app.models.database import session_factory
 from app.models.trading_calendar import CalendarDayRow, CalendarOverrideRow
 from app.repositories.calendar_repository import CalendarRepository
-from tests.calendar_fixtures import TODAY, CalendarDatabase
+from tests.calendar_fixtures import TODAY
 
 TABLES = ("market_hours", "calendar_days", "calendar_overrides")
 
 
 @pytest.fixture
-def url(calendar_db: CalendarDatabase, tmp_path: Path) -> str:
-    return calendar_db.copy(tmp_path / "mine.db")
-
-
-@pytest.fixture
-def sessions(url: str) -> sessionmaker[Session]:
-    return session_factory(url)
+def sessions(calendar_url: str) -> sessionmaker[Session]:
+    return session_factory(calendar_url)
 
 
 def _content(sessions: sessionmaker[Session]) -> dict[str, set[tuple]]:
@@ -54,16 +48,16 @@ def test_importing_again_changes_nothing(sessions: sessionmaker[Session]) -> Non
 
 
 def test_initialising_again_leaves_full_calendars_alone(
-    url: str, sessions: sessionmaker[Session]
+    calendar_url: str, sessions: sessionmaker[Session]
 ) -> None:
     steps: list[str] = []
     manager = TimeManager(clock=FixedClock(TODAY))
-    reports = initialise_database(url, time_manager=manager, on_progress=steps.append)
+    reports = initialise_database(calendar_url, time_manager=manager, on_progress=steps.append)
     assert steps == ["schema"]
     assert not any(each.is_new for each in reports)
     with sessions.begin() as db:
         db.execute(text("UPDATE market_hours SET calendar_source = 'older' WHERE timezone = 'UTC'"))
-    initialise_database(url, time_manager=manager, on_progress=steps.append)
+    initialise_database(calendar_url, time_manager=manager, on_progress=steps.append)
     assert steps == ["schema", "schema", "CRYPTO"]
 
 

@@ -1,7 +1,6 @@
 """Market-wide halts: what is stored, who says so, and what a session's grid makes of them."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -16,7 +15,7 @@ from app.managers.time_manager.clock import FixedClock
 from app.models.database import session_factory
 from app.repositories.calendar_repository import CalendarRepository
 from app.services.market_data.quality_scoring import session_quality
-from tests.calendar_fixtures import TODAY, CalendarDatabase, MarketTime
+from tests.calendar_fixtures import TODAY, MarketTime
 
 NEW_YORK = ZoneInfo("America/New_York")
 
@@ -65,8 +64,8 @@ def test_every_halt_says_who_and_when() -> None:
         assert halt.start.date() < halt.source_date
 
 
-def test_a_users_halt_survives_an_import(calendar_db: CalendarDatabase, tmp_path: Path) -> None:
-    sessions = session_factory(calendar_db.copy(tmp_path / "trading_app.db"))
+def test_a_users_halt_survives_an_import(calendar_url: str) -> None:
+    sessions = session_factory(calendar_url)
     mine = PublishedHalt(
         exchange_group="US_EQUITY",
         start=datetime(2026, 11, 19, 17, tzinfo=UTC),
