@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
+import numpy as np
+
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 
 Lifecycle: TypeAlias = Literal["RESEARCH", "PAPER", "LIVE", "RETIRED"]
@@ -234,7 +236,7 @@ class IndicatorSnapshot:
     value: float
 
 
-Columns: TypeAlias = Mapping[str, Sequence[Any]]
+Columns: TypeAlias = Mapping[str, Sequence[Any] | np.typing.NDArray[Any]]
 """The rows of one table, column by column: arrays or lists of equal length."""
 
 

@@ -64,6 +64,12 @@ class Quantity(Exact):
         super().__init__(PRICE_SCALE)
 
 
+class Holding(Quantity):
+    """In units of the base, signed: below zero when short."""
+
+    cache_ok = True
+
+
 class Money(Exact):
     """In the quote currency."""
 

@@ -22,6 +22,7 @@ from app.models.database import Base, UtcDateTime
 from app.models.record_types import (
     MODES,
     SIDES,
+    Holding,
     Money,
     Price,
     Quantity,
@@ -230,7 +231,7 @@ class PositionRow(Base):
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     symbol: Mapped[str] = mapped_column(String(32))
-    quantity: Mapped[Decimal] = mapped_column(Quantity)
+    quantity: Mapped[Decimal] = mapped_column(Holding)
     average_price: Mapped[Decimal] = mapped_column(Price)
     last_price: Mapped[Decimal] = mapped_column(Price)
     unrealized_pnl: Mapped[Decimal] = mapped_column(Money)

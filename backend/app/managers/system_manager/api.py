@@ -17,7 +17,7 @@ from app.core.run_record import RunRecord, RunStatus
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import make_record, make_result, write_files
+from app.managers.system_manager.conclusion import keep, make_record, make_result, make_trading
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
@@ -26,7 +26,6 @@ from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
 from app.models.session_config import SessionConfig, load_session_config, read_session_config
-from app.repositories.run_repository import RunRepository
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -309,7 +308,6 @@ class SystemManager:
             return
         result = make_result(run, run.log).compute()
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
-        self.validation_file = write_files(result, folder, self._settings)
         status, reason = _outcome(run)
         record = make_record(
             run,
@@ -321,8 +319,9 @@ class SystemManager:
             finished_ns=self._clock.now_ns(),
             folder=folder,
         )
+        trading = make_trading(run, result)
         with session_factory(self._settings.database_url).begin() as db:
-            RunRepository(db).add(record)
+            self.validation_file = keep(db, record, trading, result, self._settings)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -34,7 +34,8 @@ class TradeColumns:
     ``gross`` is the difference of prices times quantity; ``slippage`` is already inside it and
     only reported; ``net = gross - commission``. ``bars_held`` counts the symbol's minute bars
     from entry to exit. Where ``is_open``, the trade was still held when the run ended: it is
-    marked at the last close and carries no exit costs.
+    marked at the last close and carries no exit costs. ``entry_order`` and ``exit_order`` are the
+    ids of the orders that were filled, -1 where there is none.
     """
 
     strategy: Int64s
@@ -54,6 +55,8 @@ class TradeColumns:
     return_pct: Floats
     bars_held: Int64s
     is_open: Bools
+    entry_order: Int64s
+    exit_order: Int64s
 
     def __len__(self) -> int:
         return len(self.strategy)
@@ -272,6 +275,8 @@ def _trades(
         return_pct=net / (entry_price * quantity) * 100.0,
         bars_held=_bar_rows(log, fill, exit_) - _bar_rows(log, fill, entry),
         is_open=is_open,
+        entry_order=fill.order_id[entry],
+        exit_order=fill.order_id[exit_],
     )
 
 

@@ -83,7 +83,7 @@ class Simulation:
         self._plan = Plan.for_symbols(symbols)
         for key in extra_series:
             self._plan.want_series(*key)
-        strategies = [_Bound(entry, self._plan) for entry in entries]
+        self._bound = strategies = [_Bound(entry, self._plan) for entry in entries]
         self.parameters = {bound.entry.name: bound.parameters for bound in strategies}
         self.derivation = Derivation(self._plan, sessions, self.data, actions)
         feeds = [
@@ -142,6 +142,15 @@ class Simulation:
                     name = str(spec) if len(outputs) == 1 else f"{spec}.{output}"
                     found.append((Source(key, spec, number), name))
         return found
+
+    def declared_indicators(self) -> list[tuple[int, str, str, Source]]:
+        """What each strategy declares: its position, the symbol, the attribute, the values."""
+        return [
+            (number, symbol, want.attribute, self._source(want))
+            for number, bound in enumerate(self._bound)
+            for symbol, wanted in zip(bound.entry.symbols, bound.wanted, strict=True)
+            for want in wanted
+        ]
 
     # ── binding strategies to their data ─────────────────────────────────────
 

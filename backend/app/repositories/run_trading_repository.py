@@ -1,0 +1,153 @@
+"""What a run did, written into the record of trading in one go."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+import numpy as np
+from sqlalchemy import Table, insert
+from sqlalchemy.orm import Session
+
+from app.core.trading_record import Columns, RunTrading
+from app.models.database import Base
+from app.models.record_types import Exact, Holding, Money, Price
+from app.models.strategy_record import IndicatorSnapshotRow, SignalRow
+from app.models.trading_record import (
+    AccountRow,
+    EquityPointRow,
+    FillRow,
+    OrderEventRow,
+    OrderRow,
+    PositionRow,
+    TradeRow,
+)
+from app.repositories.bulk import insert_rows, instants, new_keys
+from app.repositories.strategy_repository import StrategyRepository
+
+SIMULATED = "simulated"
+"""The broker of a backtest's account."""
+
+_ORDER_COLUMNS = ("order", "parent_order", "replaces_order", "entry_order", "exit_order")
+_ACCOUNT_TABLES = {"orders", "fills", "trades", "positions", "equity_points"}
+
+
+class RunTradingRepository:
+    """Adds what runs did, in the caller's unit of work."""
+
+    def __init__(self, db: Session) -> None:
+        self._db = db
+
+    def add(self, run_id: UUID, trading: RunTrading, *, finished: datetime) -> None:
+        """Store everything the recorded run `run_id` did; a strategy not known yet is added."""
+        strategies = self._strategies(run_id, trading, finished)
+        account_id = self._account(run_id, trading)
+        writer = _Writer(self._db, run_id.hex, account_id.hex, [key.hex for key in strategies])
+        writer.price_step = trading.price_step
+        writer.time_ns = round(finished.timestamp() * 1_000) * 1_000_000
+        writer.orders = writer.write(OrderRow, trading.orders)
+        writer.write(OrderEventRow, trading.order_events)
+        writer.write(FillRow, trading.fills)
+        writer.write(TradeRow, trading.trades)
+        writer.write(PositionRow, trading.positions)
+        writer.write(EquityPointRow, trading.equity_points)
+        writer.write(SignalRow, trading.signals)
+        writer.write(IndicatorSnapshotRow, trading.indicator_snapshots)
+
+    def _strategies(self, run_id: UUID, trading: RunTrading, finished: datetime) -> list[UUID]:
+        repository = StrategyRepository(self._db)
+        keys = [repository.require(definition, finished).id for definition in trading.strategies]
+        for strategy, time_ns, why in trading.ended:
+            moment = datetime.fromtimestamp(time_ns // 1_000 / 1e6, UTC)
+            repository.add_event(keys[strategy], moment, "ended", why, run_id=run_id)
+        return keys
+
+    def _account(self, run_id: UUID, trading: RunTrading) -> UUID:
+        key = uuid4()
+        values = {
+            "id": key,
+            "run_id": run_id,
+            "broker": SIMULATED,
+            "number": run_id.hex,
+            "mode": "backtest",
+            "starting_cash": round(trading.starting_cash, 6),
+            "cash": round(trading.final_cash, 6),
+            "equity": round(trading.final_equity, 6),
+        }
+        self._db.execute(insert(AccountRow), [values])
+        return key
+
+
+class _Writer:
+    """Turns columns of a run into rows: positions and numbers into keys, times into text."""
+
+    def __init__(
+        self, db: Session, run_key: str, account_key: str, strategy_keys: Sequence[str]
+    ) -> None:
+        self._db = db
+        self._run_key = run_key
+        self._account_key = account_key
+        self._strategy_keys = strategy_keys
+        self.price_step = 1e-8
+        self.time_ns = 0
+        self.orders: list[str] = []
+
+    def write(self, row: type[Base], columns: Columns) -> list[str]:
+        """Store one table's columns; the new keys."""
+        table = row.__table__
+        assert isinstance(table, Table)  # noqa: S101  # no model here is a join
+        count = len(next(iter(columns.values())))
+        keys = new_keys(count, self.time_ns)
+        if not count:
+            return keys
+        if table.name == "orders":
+            self.orders = keys
+        given: dict[str, Sequence[Any]] = {"id": keys}
+        if "run_id" in table.c:
+            given["run_id"] = [self._run_key] * count
+        if table.name in _ACCOUNT_TABLES:
+            given["account_id"] = [self._account_key] * count
+        for name, column in columns.items():
+            given.update([self._stored(table, name, column)])
+        insert_rows(self._db, table, list(given), list(given.values()))
+        return keys
+
+    def _stored(self, table: Table, name: str, column: Any) -> tuple[str, Sequence[Any]]:
+        """Name and values of a column as the table has them."""
+        if name == "strategy":
+            return "strategy_id", [self._strategy_keys[position] for position in column]
+        if name in _ORDER_COLUMNS:
+            keys = self.orders
+            return f"{name}_id", [keys[number - 1] if number > 0 else None for number in column]
+        if name.endswith("_ns"):
+            return f"{name[:-3]}_at", instants(column)
+        kind = table.c[name].type
+        if isinstance(kind, Exact):
+            return name, _exact(column, kind, self.price_step)
+        if isinstance(column, np.ndarray):
+            return name, _numbers(column)
+        return name, column
+
+
+def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:
+    """Numbers rounded as the column holds them, and kept within what it can hold.
+
+    A price or a quantity above zero is never rounded down to nothing.
+    """
+    values = np.asarray(column, np.float64)
+    limit = 10.0 ** (19 - kind.scale)
+    if isinstance(kind, Price):
+        steps = np.maximum(np.rint(values / price_step), 1.0)
+        rounded = np.round(steps * price_step, kind.scale)
+    else:
+        rounded = np.round(values, kind.scale)
+        if not isinstance(kind, Holding | Money):
+            rounded = np.where(values > 0, np.maximum(rounded, 10.0**-kind.scale), rounded)
+    return _numbers(np.clip(rounded, -limit, limit))
+
+
+def _numbers(values: np.typing.NDArray[Any]) -> list[Any]:
+    """The numbers, and None for what is not one."""
+    if not np.isnan(values).any():
+        return list(values.tolist())
+    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124  # NaN
