@@ -5,6 +5,7 @@ TradingError
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   └── DataNotFoundError     nothing stored for what was asked
 ├── DatabaseError             the record could not be read or written
+│   ├── ConflictError         what was to be added is there already: nothing was written
 │   └── DatabaseUnavailableError  nobody answered: nothing was written, try again
 ├── StrategyError             a user's strategy is wrong or raised
 │   ├── LookAheadError        a strategy asked for what had not happened
@@ -39,6 +40,10 @@ class DataNotFoundError(DataError):
 
 class DatabaseError(TradingError):
     """The record could not be read or written; the unit of work it was part of is undone."""
+
+
+class ConflictError(DatabaseError):
+    """What was to be added or changed collides with something stored; nothing was written."""
 
 
 class DatabaseUnavailableError(DatabaseError):

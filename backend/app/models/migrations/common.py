@@ -55,3 +55,29 @@ def refuse_update(table: str) -> None:
         f"CREATE TRIGGER {table}_immutable BEFORE UPDATE ON {table} "
         f"FOR EACH ROW EXECUTE FUNCTION {table}_refuse_update()"
     )
+
+
+def refuse_delete(table: str) -> None:
+    """Let the database refuse to remove rows of `table`, or to put new ones in their place."""
+    message = f"rows of {table} are never removed"
+    if op.get_context().dialect.name == "sqlite":
+        op.execute(
+            f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} "
+            f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        # INSERT OR REPLACE removes the old row without asking the trigger above
+        known = f"(SELECT id FROM {table})"  # noqa: S608 - one of our own tables
+        op.execute(
+            f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} "
+            f"WHEN NEW.id IN {known} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+        return
+    op.execute(
+        f"CREATE FUNCTION {table}_refuse_delete() RETURNS trigger AS $$ "
+        f"BEGIN RAISE EXCEPTION '{message}' USING ERRCODE = 'integrity_constraint_violation'; "
+        "END $$ LANGUAGE plpgsql"
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_kept BEFORE DELETE OR TRUNCATE ON {table} "
+        f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_delete()"
+    )

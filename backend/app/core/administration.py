@@ -1,0 +1,57 @@
+"""What an installation is told while it runs, and the log of who changed what."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class ValueType(StrEnum):
+    """Which kind of value an entry of the configuration holds; it keeps its kind."""
+
+    STRING = "string"
+    INTEGER = "integer"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigEntry:
+    """One value of the configuration that is kept in the database, and who set it last.
+
+    `value` is plain JSON of kind `value_type`. `changed_by` is None for the program itself.
+    """
+
+    key: str
+    value: Any
+    value_type: ValueType
+    changed_by: UUID | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change that somebody made; entries are added and never changed or removed.
+
+    Attributes:
+        actor_id: the user; None for the command line and for the program itself.
+        actor: what the user was called then, ``cli`` or ``system``.
+        action: what was done, as ``user.create``.
+        target: what it was done to, as ``user:alice``; None for the whole installation.
+        details: plain JSON without secrets.
+        address: where the request came from; None when it came from this machine's own program.
+        request_id: the request it was part of, as in the log.
+    """
+
+    id: UUID
+    occurred_at: datetime
+    actor_id: UUID | None
+    actor: str
+    action: str
+    target: str | None
+    details: Mapping[str, Any]
+    address: str | None
+    request_id: str | None
