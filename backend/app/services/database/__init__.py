@@ -1,0 +1,1 @@
+"""Keeping the record safe: backup, restore, and a check of everything it promises."""

@@ -1,0 +1,76 @@
+"""Dump and restore of a PostgreSQL database by the programs that come with it."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from app.core.exceptions import ConfigurationError, DatabaseError
+
+_REVISION = re.compile(r"^COPY public\.alembic_version .*?;\n(\w+)\n", re.MULTILINE | re.DOTALL)
+
+
+def dump(address: URL, target: Path) -> None:
+    """Write the database at `address` to `target` in PostgreSQL's custom format.
+
+    Raises:
+        ConfigurationError: `pg_dump` is not installed.
+        DatabaseError: it failed; its own words are in the message.
+    """
+    _run("pg_dump", "--format=custom", "--schema=public", _OWNERLESS, "-f", target, at=address)
+
+
+def dumped_schema(path: Path) -> str | None:
+    """The schema revision in a dump; None if it is of another program.
+
+    Raises:
+        ConfigurationError: `pg_restore` is not installed, or cannot read the file.
+    """
+    try:
+        told = _run("pg_restore", "--data-only", "--table=alembic_version", "-f", "-", path)
+    except DatabaseError as error:
+        raise ConfigurationError(f"{path} is damaged: {error}") from error
+    found = _REVISION.search(told)
+    return found.group(1) if found else None
+
+
+def restore(address: URL, path: Path) -> None:
+    """Put the dump in `path` in place of the schema ``public`` at `address`, in one transaction.
+
+    Raises:
+        ConfigurationError: `pg_restore` or `psql` is not installed.
+        DatabaseError: it failed and nothing has changed; its own words are in the message.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "restore.sql"
+        _run("pg_restore", _OWNERLESS, "--no-privileges", "-f", script, path)
+        _run("psql", *_ALL_OR_NOTHING, "-c", _MAKE_ROOM, "-f", script, at=address)
+
+
+_OWNERLESS = "--no-owner"
+_ALL_OR_NOTHING = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
+_MAKE_ROOM = "SET client_min_messages = warning; DROP SCHEMA IF EXISTS public CASCADE"
+
+
+def _run(program: str, *arguments: str | Path, at: URL | None = None) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise ConfigurationError(
+            f"{program} is not installed: PostgreSQL is backed up and restored by its own "
+            "programs pg_dump, pg_restore and psql, which must be as new as the server "
+            "(Debian: apt-get install postgresql-client)"
+        )
+    environment, command = dict(os.environ), [found, *map(str, arguments)]
+    if at is not None:
+        # by the environment: arguments can be read by everybody on the machine
+        environment["PGPASSWORD"] = at.password or environment.get("PGPASSWORD", "")
+        shown = at.set(drivername="postgresql", password=None).render_as_string()
+        command.append(f"--dbname={shown}")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, no input of others
+    if done.returncode:
+        raise DatabaseError(f"{program} failed: {done.stderr.strip()}")
+    return done.stdout

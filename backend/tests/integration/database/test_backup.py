@@ -1,0 +1,238 @@
+"""Backups: whole, of one moment, put back whole; and what the check finds."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+
+from app.core.exceptions import ConfigurationError, DatabaseError
+from app.models.database import (
+    SCHEMA_REVISION,
+    downgrade_database,
+    make_engine,
+    schema_revision,
+    session_factory,
+    upgrade_database,
+)
+from app.repositories.unit_of_work import UnitOfWork
+from app.services.database.backup import backup_database, inspect_backup, restore_database
+from app.services.database.check import check_database
+from tests.calendar_fixtures import CalendarDatabase
+from tests.database_fixtures import Databases, PostgresqlDatabases
+
+
+@pytest.fixture(autouse=True)
+def programs(postgresql_databases: PostgresqlDatabases, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs that are as new as the server of the tests come first."""
+    monkeypatch.setenv("PATH", str(postgresql_databases.programs), prepend=":")
+
+
+def _put(url: str, key: str) -> None:
+    with UnitOfWork(session_factory(url)) as work:
+        work.config.put(key, 1)
+
+
+def _keys(url: str) -> list[str]:
+    with UnitOfWork(session_factory(url)) as work:
+        return [entry.key for entry in work.config.list()]
+
+
+@contextmanager
+def _raw(url: str) -> Iterator:
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
+
+
+def test_a_backup_is_put_back_whole(
+    database_url: str, databases: Databases, tmp_path: Path
+) -> None:
+    _put(database_url, "in the backup")
+    made = backup_database(database_url, tmp_path / "new" / "one.backup")
+    assert (made.schema, made.size > 1_000) == (SCHEMA_REVISION, True)
+    assert [path.name for path in made.path.parent.iterdir()] == ["one.backup"]
+    _put(database_url, "later")
+    assert restore_database(database_url, made.path) == made
+    assert _keys(database_url) == ["in the backup"]
+    other = databases.empty()
+    restore_database(other, made.path)
+    assert _keys(other) == ["in the backup"]
+    assert all(finding.ok for finding in check_database(other))
+
+
+def test_a_backup_may_be_taken_while_others_write(database_url: str, tmp_path: Path) -> None:
+    _put(database_url, "committed")
+    with session_factory(database_url)() as db:
+        db.execute(text("UPDATE config SET value = '7'"))
+        made = backup_database(database_url, tmp_path / "a.backup")
+        db.commit()
+    restore_database(database_url, made.path)
+    with UnitOfWork(session_factory(database_url)) as work:
+        assert work.config.list()[0].value == 1
+
+
+def test_what_never_changes_does_not_change_after_a_restore(
+    database_url: str, tmp_path: Path
+) -> None:
+    restore_database(database_url, backup_database(database_url, tmp_path / "a.backup").path)
+    with session_factory(database_url)() as db:
+        db.execute(
+            text(
+                "INSERT INTO audit_log (id, occurred_at, actor, action, details) VALUES "
+                "('00000000000000000000000000000001', '2026-11-20 00:00:00', 'a', 'b', '{}')"
+            )
+        )
+        with pytest.raises(IntegrityError, match="never removed"):
+            db.execute(text("DELETE FROM audit_log"))
+
+
+def test_an_older_backup_is_upgraded_and_a_newer_one_refused(
+    database_url: str, empty_database_url: str, tmp_path: Path
+) -> None:
+    upgrade_database(empty_database_url, "0003")
+    old = backup_database(empty_database_url, tmp_path / "old.backup")
+    assert old.schema == "0003"
+    _put(database_url, "will go")
+    restore_database(database_url, old.path)
+    assert schema_revision(database_url) == SCHEMA_REVISION
+    assert _keys(database_url) == []
+    with _raw(database_url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    new = tmp_path / "new.backup"
+    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+        backup_database(database_url, new)
+    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+        restore_database(database_url, new)
+
+
+def test_an_existing_file_is_kept(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "precious"
+    file.write_text("words")
+    with pytest.raises(ConfigurationError, match="precious exists already"):
+        backup_database(database_url, file)
+    assert file.read_text() == "words"
+
+
+def test_nothing_is_no_backup(empty_database_url: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="run `init-db`"):
+        backup_database(empty_database_url, tmp_path / "a.backup")
+    assert list(tmp_path.glob("*.backup")) == []
+
+
+def test_other_files_and_damaged_ones_are_refused(database_url: str, tmp_path: Path) -> None:
+    _put(database_url, "stays")
+    made = backup_database(database_url, tmp_path / "a.backup").path
+    whole = made.read_bytes()
+    files = {"words": b"words", "empty": b"", "half": whole[: len(whole) // 2]}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises((ConfigurationError, DatabaseError), match=name):
+            restore_database(database_url, tmp_path / name)
+    with pytest.raises(ConfigurationError, match="missing cannot be read: No such file"):
+        restore_database(database_url, tmp_path / "missing")
+    assert _keys(database_url) == ["stays"]
+
+
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "other.db")) as db:
+        db.execute("CREATE TABLE t (a)")
+    with pytest.raises(ConfigurationError, match="not a backup of this platform"):
+        inspect_backup(tmp_path / "other.db")
+
+
+def test_a_backup_goes_back_to_its_own_kind_of_database(
+    sqlite_databases: Databases, postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    url = sqlite_databases.copy_of("migrated", upgrade_database)
+    made = backup_database(url, tmp_path / "a.db")
+    with pytest.raises(ConfigurationError, match="backup of SQLite, DATABASE_URL names postgresql"):
+        restore_database(postgresql_databases.empty(), made.path)
+
+
+def test_missing_programs_are_named(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    url = postgresql_databases.copy_of("migrated", upgrade_database)
+    with pytest.raises(ConfigurationError, match=r"pg_dump is not installed.*postgresql-client"):
+        backup_database(url, tmp_path / "a.dump")
+    assert list(tmp_path.iterdir()) == []
+
+
+# ── the check ────────────────────────────────────────────────────────────────
+
+
+def _faults(url: str) -> dict[str, str]:
+    return {each.name: " ".join(each.faults) for each in check_database(url) if not each.ok}
+
+
+def test_a_good_database_has_no_faults(calendar_url: str) -> None:
+    assert _faults(calendar_url) == {}
+    assert [finding.name for finding in check_database(calendar_url)] == [
+        "schema",
+        "integrity",
+        "foreign keys",
+        "tables",
+        "triggers",
+    ]
+
+
+def test_an_old_database_and_none_are_found(database_url: str, empty_database_url: str) -> None:
+    assert _faults(empty_database_url) == {"schema": "there is no database yet: run `init-db`"}
+    downgrade_database(database_url, "0003")
+    assert _faults(database_url) == {"schema": "it is at 0003: run `db upgrade`"}
+
+
+def test_orphans_are_found(database_url: str, databases: Databases) -> None:
+    off = {
+        "sqlite": "PRAGMA foreign_keys=OFF",
+        "postgresql": "SET session_replication_role=replica",
+    }
+    engine = make_engine(database_url)
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.execute(text(off[databases.kind]))
+        connection.execute(
+            text(
+                "INSERT INTO config (id, key, value, value_type, changed_by) VALUES "
+                "('00000000000000000000000000000001', 'k', '1', 'integer', "
+                "'00000000000000000000000000000009')"
+            )
+        )
+    engine.dispose()
+    assert _faults(database_url) == {
+        "foreign keys": "1 of config.changed_by refer to no row of users"
+    }
+
+
+def test_a_changed_table_and_a_lost_trigger_are_found(
+    database_url: str, databases: Databases
+) -> None:
+    on_table = " ON backtest_runs" if databases.kind == "postgresql" else ""
+    with _raw(database_url) as connection:
+        connection.execute(text("DROP INDEX ix_config_changed_by"))
+        connection.execute(text(f"DROP TRIGGER backtest_runs_immutable{on_table}"))
+    faults = _faults(database_url)
+    assert set(faults) == {"tables", "triggers"}
+    assert "ix_config_changed_by" in faults["tables"]
+    assert "backtest_runs" in faults["triggers"]
+
+
+def test_damage_is_found(calendar_db: CalendarDatabase, tmp_path: Path) -> None:
+    url = calendar_db.copy(tmp_path / "mine.db")
+    with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = db.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name LIKE '%autoindex_calendar_days_1'"
+        ).fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with (tmp_path / "mine.db").open("r+b") as file:
+        file.seek((page - 1) * size + 100)
+        file.write(b"\xff" * 200)
+    assert "malformed" in _faults(url)["integrity"]
