@@ -146,3 +146,8 @@ class OrderEvents(Sequence[OrderEvent]):
             return [self[row] for row in range(*index.indices(len(self)))]
         row = range(len(self))[index] * _EVENT_WIDTH
         return OrderEvent(*self._log[row : row + _EVENT_WIDTH])
+
+    def columns(self) -> tuple[Sequence[int], Sequence[int], Sequence[OrderStatus], Sequence[str]]:
+        """Order ids, times, states and causes."""
+        ids, times, states, causes = (self._log[n::_EVENT_WIDTH] for n in range(_EVENT_WIDTH))
+        return ids, times, states, causes

@@ -99,7 +99,6 @@ class OrderRecord:
     """
 
     id: UUID
-    run_id: UUID | None
     account_id: UUID
     strategy_id: UUID
     client_order_id: str
@@ -145,7 +144,6 @@ class FillRecord:
     """One execution, under the broker's `execution_id`; costs in the quote currency."""
 
     id: UUID
-    run_id: UUID | None
     account_id: UUID
     order_id: UUID
     execution_id: str
@@ -167,7 +165,6 @@ class TradeRecord:
     """
 
     id: UUID
-    run_id: UUID | None
     account_id: UUID
     strategy_id: UUID
     number: int
@@ -196,7 +193,6 @@ class PositionRecord:
     """What a strategy holds in a symbol (short: below zero) at `time`."""
 
     id: UUID
-    run_id: UUID | None
     account_id: UUID
     strategy_id: UUID
     symbol: str
@@ -212,7 +208,6 @@ class EquityPoint:
     """What an account was worth at `time`; `drawdown_pct` is zero or less."""
 
     id: UUID
-    run_id: UUID | None
     account_id: UUID
     time: datetime
     is_session_close: bool

@@ -51,7 +51,6 @@ class StrategyEventRow(Base):
         one_of("kind", EVENT_KINDS),
         Index(None, "strategy_id", "time_at"),
         Index(None, "run_id"),
-        Index(None, "time_at"),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(ForeignKey("strategies.id", ondelete="CASCADE"))
@@ -72,8 +71,7 @@ class SignalRow(Base):
         CheckConstraint("executed = (refusal IS NULL)", name="executed_or_why_not"),
         CheckConstraint("action <> 'HOLD' OR order_id IS NULL", name="hold_orders_nothing"),
         Index(None, "run_id", "time_at"),
-        Index(None, "strategy_id", "time_at"),
-        Index(None, "time_at"),
+        Index(None, "strategy_id"),
     )
 
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
@@ -94,10 +92,7 @@ class IndicatorSnapshotRow(Base):
     """The value of one output of an indicator at a moment; never changed."""
 
     __tablename__ = "indicator_snapshots"
-    __table_args__ = (
-        UniqueConstraint("run_id", "symbol", "interval", "name", "time_at"),
-        Index(None, "time_at"),
-    )
+    __table_args__ = (UniqueConstraint("run_id", "symbol", "interval", "name", "time_at"),)
 
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
     symbol: Mapped[str] = mapped_column(String(32))

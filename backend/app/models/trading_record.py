@@ -1,4 +1,9 @@
-"""Tables of trading: accounts, orders and what became of them, trades, positions, equity."""
+"""Tables of trading: accounts, orders and what became of them, trades, positions, equity.
+
+What belongs to a backtest belongs to its account. Times are indexed within an account: runs
+over the same days would otherwise scatter their rows over one index, and each would cost more
+than the one before.
+"""
 
 from datetime import datetime
 from decimal import Decimal
@@ -32,11 +37,6 @@ from app.models.record_types import (
 )
 
 
-def _run_key() -> Mapped[UUID | None]:
-    """The backtest a row belongs to, and goes with; none for paper and live trading."""
-    return mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
-
-
 def _account_key() -> Mapped[UUID]:
     return mapped_column(ForeignKey("accounts.id", ondelete="CASCADE"))
 
@@ -63,7 +63,7 @@ class AccountRow(Base):
         CheckConstraint("(mode = 'backtest') = (run_id IS NOT NULL)", name="run_of_a_backtest"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
+    run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
     broker: Mapped[str] = mapped_column(String(32))
     number: Mapped[str] = mapped_column(String(64))
     mode: Mapped[str] = mapped_column(String(16))
@@ -90,14 +90,12 @@ class OrderRow(Base):
         CheckConstraint(
             "(filled_quantity > 0) = (average_fill_price IS NOT NULL)", name="a_fill_has_a_price"
         ),
-        Index(None, "run_id", "submitted_at"),
-        Index(None, "strategy_id", "submitted_at"),
-        Index(None, "submitted_at"),
+        Index(None, "account_id", "submitted_at"),
+        Index(None, "strategy_id"),
         _some("parent_order_id"),
         _some("replaces_order_id"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     client_order_id: Mapped[str] = mapped_column(String(64))
@@ -134,7 +132,6 @@ class OrderEventRow(Base):
         UniqueConstraint("order_id", "sequence"),
         one_of("status", OrderStatus),
         *above_zero("sequence"),
-        Index(None, "time_at"),
     )
 
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
@@ -149,15 +146,12 @@ class FillRow(Base):
 
     __tablename__ = "fills"
     __table_args__ = (
-        UniqueConstraint("account_id", "execution_id"),
+        UniqueConstraint("order_id", "execution_id"),
         one_of("side", SIDES),
         *above_zero("quantity", "price"),
-        Index(None, "order_id"),
-        Index(None, "run_id", "time_at"),
-        Index(None, "time_at"),
+        Index(None, "account_id", "time_at"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
     account_id: Mapped[UUID] = _account_key()
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
     execution_id: Mapped[str] = mapped_column(String(64))
@@ -182,15 +176,12 @@ class TradeRow(Base):
         *never_negative("bars_held"),
         CheckConstraint("exit_at >= entry_at", name="exit_after_entry"),
         CheckConstraint("(exit_at IS NULL) = (exit_price IS NULL)", name="whole_exit"),
-        Index(None, "run_id", "entry_at"),
-        Index(None, "strategy_id", "entry_at"),
-        Index(None, "entry_at"),
-        Index(None, "exit_at"),
+        Index(None, "account_id", "entry_at"),
+        Index(None, "strategy_id"),
         Index(None, "entry_order_id"),
         Index(None, "exit_order_id"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     number: Mapped[int]
@@ -222,12 +213,9 @@ class PositionRow(Base):
         UniqueConstraint("account_id", "strategy_id", "symbol"),
         CheckConstraint("quantity <> 0", name="holds_something"),
         *above_zero("average_price", "last_price"),
-        Index(None, "run_id"),
         Index(None, "strategy_id"),
-        Index(None, "time_at"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     symbol: Mapped[str] = mapped_column(String(32))
@@ -246,11 +234,8 @@ class EquityPointRow(Base):
         UniqueConstraint("account_id", "time_at"),
         *never_negative("gross_exposure"),
         CheckConstraint("drawdown_pct <= 0", name="drawdown_not_positive"),
-        Index(None, "run_id", "time_at"),
-        Index(None, "time_at"),
     )
 
-    run_id: Mapped[UUID | None] = _run_key()
     account_id: Mapped[UUID] = _account_key()
     time_at: Mapped[datetime] = mapped_column(UtcDateTime)
     is_session_close: Mapped[bool]

@@ -1,13 +1,17 @@
 """Many rows at once: the fastest way each database has, inside the caller's unit of work."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 
 import numpy as np
-from sqlalchemy import Table
+from sqlalchemy import Connection, Table
 from sqlalchemy.orm import Session
 
 from app.core.types import Int64s
+
+_CHUNK = 500
+"""Rows a statement: SQLite takes 32,766 values in one, and no table has 60 columns."""
 
 
 def new_keys(count: int, time_ns: int) -> list[str]:
@@ -36,22 +40,34 @@ def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
 
 
 def insert_rows(
-    db: Session, table: Table, names: Sequence[str], columns: Sequence[Iterable[object]]
+    db: Session, table: Table, names: Sequence[str], columns: Sequence[Sequence[object]]
 ) -> None:
     """Insert rows given column by column: text, numbers, booleans and None, as they are stored.
 
-    SQLite takes them as one prepared statement, PostgreSQL by COPY.
+    SQLite takes some hundred rows a statement, PostgreSQL all by COPY. Either way the database
+    works on many rows while other threads run.
     """
-    rows = zip(*columns, strict=True)
     connection = db.connection()
-    listed = ", ".join(f'"{name}"' for name in names)
+    target = f'"{table.name}" ({", ".join(map(_quoted, names))})'
+    rows = zip(*columns, strict=True)
     if connection.dialect.name == "sqlite":
-        marks = ", ".join("?" * len(names))
-        statement = f'INSERT INTO "{table.name}" ({listed}) VALUES ({marks})'  # noqa: S608
-        if values := list(rows):
-            connection.exec_driver_sql(statement, values)
+        _insert_in_chunks(connection, target, len(names), rows)
         return
     cursor = connection.connection.cursor()
-    with cursor.copy(f'COPY "{table.name}" ({listed}) FROM STDIN') as stream:
+    with cursor.copy(f"COPY {target} FROM STDIN") as stream:
         for row in rows:
             stream.write_row(row)
+
+
+def _insert_in_chunks(
+    connection: Connection, target: str, width: int, rows: Iterator[tuple[object, ...]]
+) -> None:
+    row = f"({', '.join('?' * width)})"
+    while chunk := tuple(islice(rows, _CHUNK)):
+        values = ", ".join([row] * len(chunk))
+        statement = f"INSERT INTO {target} VALUES {values}"  # noqa: S608  # our own names
+        connection.exec_driver_sql(statement, tuple(chain.from_iterable(chunk)))
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

@@ -1,10 +1,13 @@
 """Orders, their transitions and their fills, as columns."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from itertools import count
 
 import numpy as np
 
 from app.core.enums import OrderStatus
+from app.core.orders import OrderEvents
 from app.core.run_log import RunLog
 from app.core.trading_record import Columns
 from app.core.types import Floats
@@ -53,15 +56,28 @@ def order_event_columns(log: RunLog) -> Columns:
     But for `pending_new`: the simulated exchange answers at once, so that it always has the
     time of the transition after it, which is that of `submitted_ns`.
     """
-    numbers: dict[int, count[int]] = {}
-    events = [event for event in log.events if event[2] is not _PENDING]
+    ids, times, states, causes = _event_columns(log)
+    kept = [row for row, status in enumerate(states) if status is not _PENDING]
+    numbers: defaultdict[int, count[int]] = defaultdict(_from_one)
     return {
-        "order": [event[0] for event in events],
-        "sequence": [next(numbers.setdefault(event[0], count(1))) for event in events],
-        "time_ns": [event[1] for event in events],
-        "status": [event[2].value for event in events],
-        "cause": [event[3] or None for event in events],
+        "order": [ids[row] for row in kept],
+        "sequence": [next(numbers[ids[row]]) for row in kept],
+        "time_ns": [times[row] for row in kept],
+        "status": [states[row].value for row in kept],
+        "cause": [causes[row] or None for row in kept],
     }
+
+
+def _event_columns(
+    log: RunLog,
+) -> tuple[Sequence[int], Sequence[int], Sequence[OrderStatus], Sequence[str]]:
+    if isinstance(log.events, OrderEvents):
+        return log.events.columns()
+    return OrderEvents([value for event in log.events for value in event]).columns()
+
+
+def _from_one() -> "count[int]":
+    return count(1)
 
 
 def fill_columns(log: RunLog) -> Columns:

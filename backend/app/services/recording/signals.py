@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from math import isnan
 
 import numpy as np
 
@@ -54,13 +55,9 @@ def signal_columns(log: RunLog, orders: Sequence[Order], seen: Sequence[Seen]) -
 
 def contexts(signals: Columns) -> Mapping[int, str]:
     """What each signal saw, as JSON, by the number of its order."""
-    prices = [json.dumps(None if price != price else price) for price in signals["price"]]  # noqa: PLR0124  # NaN
-    return {
-        order: f'{{"close": {price}, "indicators": {values}}}'
-        for order, price, values in zip(
-            signals["order"], prices, signals["indicators"], strict=True
-        )
-    }
+    prices = ["null" if isnan(price) else repr(price) for price in map(float, signals["price"])]
+    seen = zip(signals["order"], prices, signals["indicators"], strict=True)
+    return {order: f'{{"close": {price}, "indicators": {values}}}' for order, price, values in seen}
 
 
 @cache

@@ -94,7 +94,10 @@ def _create_strategies() -> None:
         sa.Column("lifecycle", sa.String(16), server_default="RESEARCH", nullable=False),
         sa.Column("regime_notes", sa.Text()),
         _check(
-            "strategies", "known_lifecycle", "lifecycle IN ('RESEARCH', 'PAPER', 'LIVE', 'RETIRED')"
+            "strategies",
+            "known_lifecycle",
+            "lifecycle = 'RESEARCH' OR lifecycle = 'PAPER' "
+            "OR lifecycle = 'LIVE' OR lifecycle = 'RETIRED'",
         ),
         _check("strategies", "whole_fingerprint", "length(fingerprint) = 64"),
         _unique("strategies", "name", "fingerprint"),
@@ -111,12 +114,13 @@ def _create_strategy_events() -> None:
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
         _check(
-            "strategy_events", "known_kind", "kind IN ('created', 'lifecycle', 'note', 'ended')"
+            "strategy_events",
+            "known_kind",
+            "kind = 'created' OR kind = 'lifecycle' OR kind = 'note' OR kind = 'ended'",
         ),
     )
     _index("strategy_events", "run_id")
     _index("strategy_events", "strategy_id", "time_at")
-    _index("strategy_events", "time_at")
 
 
 def _create_accounts() -> None:
@@ -130,7 +134,7 @@ def _create_accounts() -> None:
         sa.Column("starting_cash", MONEY, nullable=False),
         sa.Column("cash", MONEY, nullable=False),
         sa.Column("equity", MONEY, nullable=False),
-        _check("accounts", "known_mode", "mode IN ('backtest', 'paper', 'live')"),
+        _check("accounts", "known_mode", "mode = 'backtest' OR mode = 'paper' OR mode = 'live'"),
         _check("accounts", "run_of_a_backtest", "(mode = 'backtest') = (run_id IS NOT NULL)"),
         _check("accounts", "starting_cash_above_zero", "starting_cash > 0"),
         _unique("accounts", "broker", "number"),
@@ -142,7 +146,6 @@ def _create_orders() -> None:
     op.create_table(
         "orders",
         *base_columns(),
-        _key("run_id", "backtest_runs.id", nullable=True),
         _key("account_id", "accounts.id"),
         _key("strategy_id", "strategies.id", cascade=False),
         sa.Column("client_order_id", sa.String(64), nullable=False),
@@ -180,22 +183,27 @@ def _create_orders() -> None:
             "filled_within_quantity",
             "filled_quantity >= 0 AND filled_quantity <= quantity",
         ),
-        _check("orders", "known_side", "side IN ('buy', 'sell')"),
+        _check("orders", "known_side", "side = 'buy' OR side = 'sell'"),
         _check(
             "orders",
             "known_status",
-            "status IN ('pending_new', 'held', 'new', 'partially_filled', "
-            "'filled', 'replaced', 'canceled', 'expired', 'rejected')",
+            "status = 'pending_new' OR status = 'held' "
+            "OR status = 'new' OR status = 'partially_filled' OR status = 'filled' "
+            "OR status = 'replaced' OR status = 'canceled' OR status = 'expired' "
+            "OR status = 'rejected'",
         ),
         _check(
             "orders",
             "known_time_in_force",
-            "time_in_force IN ('day', 'gtc', 'gtd', 'ioc', 'fok', 'opg', 'cls')",
+            "time_in_force = 'day' "
+            "OR time_in_force = 'gtc' OR time_in_force = 'gtd' OR time_in_force = 'ioc' "
+            "OR time_in_force = 'fok' OR time_in_force = 'opg' OR time_in_force = 'cls'",
         ),
         _check(
             "orders",
             "known_type",
-            "type IN ('market', 'limit', 'stop', 'stop_limit', 'trailing_stop')",
+            "type = 'market' OR type = 'limit' OR type = 'stop' "
+            "OR type = 'stop_limit' OR type = 'trailing_stop'",
         ),
         _check("orders", "limit_price_above_zero", "limit_price > 0"),
         _check("orders", "quantity_above_zero", "quantity > 0"),
@@ -206,11 +214,10 @@ def _create_orders() -> None:
         _check("orders", "trail_pct_above_zero", "trail_pct > 0"),
         _unique("orders", "account_id", "client_order_id"),
     )
+    _index("orders", "account_id", "submitted_at")
     _index("orders", "parent_order_id", where="parent_order_id IS NOT NULL")
     _index("orders", "replaces_order_id", where="replaces_order_id IS NOT NULL")
-    _index("orders", "run_id", "submitted_at")
-    _index("orders", "strategy_id", "submitted_at")
-    _index("orders", "submitted_at")
+    _index("orders", "strategy_id")
 
 
 def _create_order_events() -> None:
@@ -225,20 +232,20 @@ def _create_order_events() -> None:
         _check(
             "order_events",
             "known_status",
-            "status IN ('pending_new', 'held', 'new', 'partially_filled', "
-            "'filled', 'replaced', 'canceled', 'expired', 'rejected')",
+            "status = 'pending_new' OR status = 'held' "
+            "OR status = 'new' OR status = 'partially_filled' OR status = 'filled' "
+            "OR status = 'replaced' OR status = 'canceled' OR status = 'expired' "
+            "OR status = 'rejected'",
         ),
         _check("order_events", "sequence_above_zero", "sequence > 0"),
         _unique("order_events", "order_id", "sequence"),
     )
-    _index("order_events", "time_at")
 
 
 def _create_fills() -> None:
     op.create_table(
         "fills",
         *base_columns(),
-        _key("run_id", "backtest_runs.id", nullable=True),
         _key("account_id", "accounts.id"),
         _key("order_id", "orders.id"),
         sa.Column("execution_id", sa.String(64), nullable=False),
@@ -249,21 +256,18 @@ def _create_fills() -> None:
         sa.Column("commission", MONEY, nullable=False),
         sa.Column("slippage", MONEY, nullable=False),
         sa.Column("time_at", INSTANT, nullable=False),
-        _check("fills", "known_side", "side IN ('buy', 'sell')"),
+        _check("fills", "known_side", "side = 'buy' OR side = 'sell'"),
         _check("fills", "price_above_zero", "price > 0"),
         _check("fills", "quantity_above_zero", "quantity > 0"),
-        _unique("fills", "account_id", "execution_id"),
+        _unique("fills", "order_id", "execution_id"),
     )
-    _index("fills", "order_id")
-    _index("fills", "run_id", "time_at")
-    _index("fills", "time_at")
+    _index("fills", "account_id", "time_at")
 
 
 def _create_trades() -> None:
     op.create_table(
         "trades",
         *base_columns(),
-        _key("run_id", "backtest_runs.id", nullable=True),
         _key("account_id", "accounts.id"),
         _key("strategy_id", "strategies.id", cascade=False),
         sa.Column("number", sa.Integer(), nullable=False),
@@ -289,7 +293,7 @@ def _create_trades() -> None:
         _check("trades", "entry_price_above_zero", "entry_price > 0"),
         _check("trades", "exit_after_entry", "exit_at >= entry_at"),
         _check("trades", "exit_price_above_zero", "exit_price > 0"),
-        _check("trades", "known_direction", "direction IN ('long', 'short')"),
+        _check("trades", "known_direction", "direction = 'long' OR direction = 'short'"),
         _check("trades", "number_above_zero", "number > 0"),
         _check("trades", "quantity_above_zero", "quantity > 0"),
         _check("trades", "stop_price_above_zero", "stop_price > 0"),
@@ -297,19 +301,16 @@ def _create_trades() -> None:
         _check("trades", "whole_exit", "(exit_at IS NULL) = (exit_price IS NULL)"),
         _unique("trades", "account_id", "number"),
     )
-    _index("trades", "entry_at")
+    _index("trades", "account_id", "entry_at")
     _index("trades", "entry_order_id")
-    _index("trades", "exit_at")
     _index("trades", "exit_order_id")
-    _index("trades", "run_id", "entry_at")
-    _index("trades", "strategy_id", "entry_at")
+    _index("trades", "strategy_id")
 
 
 def _create_positions() -> None:
     op.create_table(
         "positions",
         *base_columns(),
-        _key("run_id", "backtest_runs.id", nullable=True),
         _key("account_id", "accounts.id"),
         _key("strategy_id", "strategies.id", cascade=False),
         sa.Column("symbol", sa.String(32), nullable=False),
@@ -323,16 +324,13 @@ def _create_positions() -> None:
         _check("positions", "last_price_above_zero", "last_price > 0"),
         _unique("positions", "account_id", "strategy_id", "symbol"),
     )
-    _index("positions", "run_id")
     _index("positions", "strategy_id")
-    _index("positions", "time_at")
 
 
 def _create_equity_points() -> None:
     op.create_table(
         "equity_points",
         *base_columns(),
-        _key("run_id", "backtest_runs.id", nullable=True),
         _key("account_id", "accounts.id"),
         sa.Column("time_at", INSTANT, nullable=False),
         sa.Column("is_session_close", sa.Boolean(), nullable=False),
@@ -345,8 +343,6 @@ def _create_equity_points() -> None:
         _check("equity_points", "gross_exposure_not_negative", "gross_exposure >= 0"),
         _unique("equity_points", "account_id", "time_at"),
     )
-    _index("equity_points", "run_id", "time_at")
-    _index("equity_points", "time_at")
 
 
 def _create_signals() -> None:
@@ -367,14 +363,13 @@ def _create_signals() -> None:
         sa.Column("refusal", sa.Text()),
         _check("signals", "executed_or_why_not", "executed = (refusal IS NULL)"),
         _check("signals", "hold_orders_nothing", "action <> 'HOLD' OR order_id IS NULL"),
-        _check("signals", "known_action", "action IN ('BUY', 'SELL', 'HOLD')"),
+        _check("signals", "known_action", "action = 'BUY' OR action = 'SELL' OR action = 'HOLD'"),
         _check("signals", "price_above_zero", "price > 0"),
         _check("signals", "quantity_above_zero", "quantity > 0"),
         _unique("signals", "order_id"),
     )
     _index("signals", "run_id", "time_at")
-    _index("signals", "strategy_id", "time_at")
-    _index("signals", "time_at")
+    _index("signals", "strategy_id")
 
 
 def _create_indicator_snapshots() -> None:
@@ -389,4 +384,3 @@ def _create_indicator_snapshots() -> None:
         sa.Column("value", sa.Double(), nullable=False),
         _unique("indicator_snapshots", "run_id", "symbol", "interval", "name", "time_at"),
     )
-    _index("indicator_snapshots", "time_at")
