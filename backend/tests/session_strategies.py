@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.orders import Order
-from app.core.strategy import BarCursor, Bars, Float, Int, Strategy
+from app.core.strategy import BarCursor, Bars, Float, Indicator, Int, Strategy
 
 HOOKS: dict[str, Callable[..., object]] = {}
 """Callables a test hands to `Hooked`, by the name of the call they are for."""
@@ -74,6 +74,22 @@ class Buyer(Strategy):
         self.bars += 1
         if self.bars == self.on:
             self.buy(self.quantity)
+
+
+class Bracketed(Strategy):
+    """On its third bar: an entry with a target and a stop, and an order too low to be filled."""
+
+    average = Indicator("SMA", timeperiod=2)
+    slow = Indicator("SMA", timeperiod=100)
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == 3:
+            self.buy(10, take_profit=100.0095, stop_loss=99.0, tag="third bar")
+            self.buy(10, limit=50.0)
 
 
 class Stuck(Strategy):
