@@ -123,7 +123,7 @@ def make_engine(url: str) -> Engine:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "DATABASE_URL names a PostgreSQL database, whose driver is not installed: "
-            "`pip install 'mismartera[postgresql]'`"
+            "`pip install 'psycopg[binary]'` into its environment"
         ) from error
 
 

@@ -24,6 +24,8 @@ PAGES = (
     "docs/corporate_actions.md",
     "docs/life_of_a_bar.md",
     "docs/costs.md",
+    "docs/data_model.md",
+    "docs/database.md",
     "docs/sessions.md",
     "docs/simulation.md",
     "docs/strategies.md",

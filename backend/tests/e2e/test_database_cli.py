@@ -1,0 +1,91 @@
+"""``db`` as it is typed: a backup put back, what is refused, what a check ends with."""
+
+import io
+import json
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from app.models.database import SCHEMA_REVISION, close_databases, downgrade_database
+from tests.command_line import CommandLine, Typed
+
+
+@pytest.fixture
+def line(cli: CommandLine, typed: Callable[[CommandLine], Typed]) -> Typed:
+    return typed(cli)
+
+
+def _execute(line: Typed, statement: str) -> list[tuple]:
+    close_databases()
+    with closing(sqlite3.connect(line.home / "data" / "trading_app.db")) as db:
+        rows = db.execute(statement).fetchall()
+        db.commit()
+    return rows
+
+
+def test_a_backup_is_put_back_when_the_answer_is_yes(
+    line: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = line.ok("db", "backup", "kept/a.db")
+    assert told.startswith("kept/a.db: ")
+    assert told.endswith(f"bytes of SQLite, schema {SCHEMA_REVISION}\n")
+    _execute(line, "DELETE FROM market_hours")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    refused = line.run("db", "restore", "kept/a.db")
+    assert (refused.returncode, "Nothing was changed" in refused.stdout) == (1, True)
+    assert _execute(line, "SELECT count(*) FROM market_hours") == [(0,)]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    assert "is as kept/a.db was" in line.ok("db", "restore", "kept/a.db")
+    assert _execute(line, "SELECT count(*) FROM market_hours") == [(3,)]
+
+
+def test_a_backup_as_json_names_its_file(line: Typed) -> None:
+    made = line.json("db", "backup", "a.db")
+    assert made == {
+        "path": "a.db",
+        "kind": "SQLite",
+        "schema": SCHEMA_REVISION,
+        "size": (line.home / "a.db").stat().st_size,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("backup", "data/trading_app.db"), "exists already"),
+        (("restore", "nothing.db", "--yes"), "cannot be read"),
+        (("restore", "words.txt", "--yes"), "words.txt is not a backup"),
+    ],
+)
+def test_mistakes_end_with_status_2(line: Typed, arguments: tuple[str, ...], reason: str) -> None:
+    (line.home / "words.txt").write_text("words")
+    done = line.run("db", *arguments)
+    assert (done.returncode, reason in done.stderr) == (2, True)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_check_ends_with_status_1_on_a_fault(line: Typed) -> None:
+    assert all(finding["faults"] == [] for finding in line.json("db", "check"))
+    assert line.ok("db", "check").count("holds") == 5
+    _execute(line, "DROP TRIGGER backtest_runs_immutable")
+    done = line.run("db", "check")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.count("holds") == 4
+    findings = line.run("db", "check", "--json")
+    assert findings.returncode == 1
+    assert json.loads(findings.stdout)[-1]["faults"] == [
+        "table backtest_runs has lost its trigger: restore a backup"
+    ]
+
+
+def test_an_old_database_is_upgraded(line: Typed) -> None:
+    close_databases()
+    downgrade_database(f"sqlite:///{line.home / 'data' / 'trading_app.db'}", "0003")
+    done = line.run("db", "check")
+    assert (done.returncode, "run `db upgrade`" in done.stdout) == (1, True)
+    assert line.ok("db", "upgrade") == f"schema 0003 → {SCHEMA_REVISION}\n"
+    assert line.ok("db", "upgrade") == f"schema {SCHEMA_REVISION}, the newest; nothing to do\n"
+    line.ok("db", "check")
