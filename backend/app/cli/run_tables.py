@@ -33,6 +33,18 @@ def render_run(record: RunRecord) -> Group:
     return Group(*parts)
 
 
+def line_of_counts(counts: Mapping[str, int]) -> str:
+    """How many rows of each kind a run left in the database; empty if it left none."""
+    kinds = [(name, counts.get(name, 0)) for name in _KINDS]
+    if not any(count for _, count in kinds):
+        return ""
+    told = (f"{count:,} {name.replace('_', ' ')}" for name, count in kinds)
+    return f"In the database: {', '.join(told)}"
+
+
+_KINDS = ("signals", "orders", "fills", "trades", "positions", "equity_points")
+
+
 @dataclass(frozen=True, slots=True)
 class _RunColumn:
     """A column of the list of runs; the least important ones give way in a narrow terminal."""

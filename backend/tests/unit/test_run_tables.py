@@ -9,7 +9,13 @@ from uuid import UUID
 import pytest
 from rich.console import Console
 
-from app.cli.run_tables import render_progress, render_run, render_runs, render_strategy
+from app.cli.run_tables import (
+    line_of_counts,
+    render_progress,
+    render_run,
+    render_runs,
+    render_strategy,
+)
 from app.core.run_record import RunRecord
 from app.strategies.sma_cross import SmaCross
 from app.threads.progress import RunProgress
@@ -98,3 +104,12 @@ def test_prose_is_wrapped_by_the_terminal_alone() -> None:
     lines = [line.rstrip() for line in shown(render_strategy("x", SmaCross, about), 80)]
     assert "One sentence that its source breaks." in lines
     assert "Another paragraph." in lines
+
+
+def test_what_a_run_left_in_the_database_is_one_line() -> None:
+    counts = {"signals": 3_840, "orders": 3_840, "fills": 3_800, "trades": 1_900, "positions": 0}
+    assert line_of_counts(counts | {"equity_points": 1_000, "order_events": 9}) == (
+        "In the database: 3,840 signals, 3,840 orders, 3,800 fills, 1,900 trades, 0 positions, "
+        "1,000 equity points"
+    )
+    assert line_of_counts(dict.fromkeys(counts, 0)) == ""

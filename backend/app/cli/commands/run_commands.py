@@ -49,14 +49,18 @@ def show(
 ) -> None:
     """One run: its figures, the quality of its data, its files."""
     from app.cli.output import console, print_json
-    from app.cli.run_tables import lines_of_files, render_run
+    from app.cli.run_tables import line_of_counts, lines_of_files, render_run
+    from app.models.database import SessionLocal
+    from app.repositories.trading_repository import TradingRepository
 
     record = _record(run_id)
     if as_json:
         print_json(record)
         return
     console.print(render_run(record))
-    for line in lines_of_files(record):
+    with SessionLocal() as db:
+        counts = TradingRepository(db).counts(record.id)
+    for line in filter(None, [line_of_counts(counts), *lines_of_files(record)]):
         console.print(line, soft_wrap=True, highlight=False)
 
 
