@@ -110,7 +110,7 @@ def test_every_strategy_of_the_page_trades(strategies_page):
         for name, value in strategies_page.items()
         if isinstance(value, type) and issubclass(value, Strategy) and value is not Strategy
     }
-    assert set(written) >= {"Cross", "WokenCross", "Fader", "Aligned", "Strongest", "Bracket"}
+    assert set(written) >= {"Cross", "WokenCross", "Fader", "Aligned", "Strongest", "Dip"}
     bars = {
         symbol: strategies_page["pl"].read_parquet(f"backend/data/bars/1m/{symbol}/*.parquet")
         for symbol in ("ALPHA", "BRAVO", "CHARLIE")
