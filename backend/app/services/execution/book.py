@@ -1,7 +1,7 @@
 """The exchange's book: which orders work, which wait, which belong together, and how each ends."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
 
 from app.core.enums import OrderStatus
 from app.core.orders import FINAL, Order
@@ -20,18 +20,38 @@ ALIVE = (
     OrderStatus.PARTIALLY_FILLED,
 )
 
-Later: TypeAlias = tuple[int, Callable[[], None]]
-"""When a message arrives (UTC nanoseconds), and what it brings about."""
+
+@dataclass(slots=True, eq=False)
+class UnderWay:
+    """What arrives at `at_ns` (UTC nanoseconds) and acts after `bars_to_miss` further bars."""
+
+    at_ns: int
+    bars_to_miss: int
+
+    def has_arrived(self, start_ns: int) -> bool:
+        """Whether it acts in the bar that starts at `start_ns`; asked once a bar."""
+        if self.at_ns > start_ns:
+            return False
+        self.bars_to_miss -= 1
+        return self.bars_to_miss < 0
+
+
+@dataclass(slots=True, eq=False)
+class Message(UnderWay):
+    """A cancellation or a replacement under way; `act` is told when it acts."""
+
+    act: Callable[[int], None]
 
 
 class Book:
     """State shared by the two sides of the exchange: where orders come in, and where they trade.
 
     `working` maps a symbol's position to its orders, oldest first, and has no entry for a symbol
-    without any. `due_ns` is no later than the end of the next bar in which an order must be
-    looked at; `rows` has that bar's row for the symbols where it is known. `arrivals` has, for
-    orders under way, when they arrive and how many bars they then miss; `later` the messages
-    under way about a symbol's orders. `changed` are orders whose owners are yet to be told.
+    without any and without messages under way. `due_ns` is no later than the end of the next
+    bar in which an order must be looked at; `rows` has that bar's row for the symbols where it
+    is known. `arrivals` has the orders under way, `later` the messages about a symbol's orders.
+    `triggered` has the orders whose stop price has been reached, `best` the best price of each
+    trailing stop. `changed` are orders whose owners are yet to be told.
     """
 
     def __init__(self, symbols: int, ledger: Ledger, clock: Clock) -> None:
@@ -45,8 +65,8 @@ class Book:
         self.working: dict[int, list[Order]] = {}
         self.rows: dict[int, int] = {}
         self.due_ns = NEVER_NS
-        self.arrivals: dict[int, tuple[int, int]] = {}
-        self.later: dict[int, list[Later]] = {}
+        self.arrivals: dict[int, UnderWay] = {}
+        self.later: dict[int, list[Message]] = {}
         self.triggered: set[int] = set()
         self.best: dict[int, float] = {}
         self.changed: list[Order] = []
@@ -57,35 +77,62 @@ class Book:
 
     def work(self, order: Order) -> None:
         """Put an order among the working ones."""
-        symbol = order.symbol
-        self.ledger.positions[order.strategy][symbol].working_orders += 1
-        if symbol in self.working:
-            self.working[symbol].append(order)
-        else:
-            self.working[symbol] = [order]
-            self.tape.next_rows[symbol] = self.tape.closed_rows(symbol)
-        self.look_again(symbol)
+        self.ledger.positions[order.strategy][order.symbol].working_orders += 1
+        self._orders_of(order.symbol).append(order)
 
-    def end(self, order: Order, status: OrderStatus, cause: str) -> None:
-        """Move an order into a final state; exits of an entry that never filled end with it."""
-        self.log.move(order, self.clock.now_ns, status, cause)
+    def send_later(self, symbol: int, message: Message) -> None:
+        """Let a message about a symbol's orders be under way."""
+        self._orders_of(symbol)
+        self.later.setdefault(symbol, []).append(message)
+
+    def _orders_of(self, symbol: int) -> list[Order]:
+        """A symbol's working orders, to be changed; bars that have ended are done with."""
+        self.tape.next_rows[symbol] = self.tape.closed_rows(symbol)
+        orders = self.working.setdefault(symbol, [])
+        self.look_again(symbol)
+        return orders
+
+    def receive(self, symbol: int, start_ns: int) -> None:
+        """Let the messages act that have arrived when the symbol's next bar starts."""
+        due: list[Message] = []
+        waiting: list[Message] = []
+        for message in self.later.pop(symbol, ()):
+            (due if message.has_arrived(start_ns) else waiting).append(message)
+        if waiting:
+            self.later[symbol] = waiting
+        for message in due:
+            message.act(start_ns)
+        if not (waiting or self.working.get(symbol)):
+            self.working.pop(symbol, None)
+
+    def end(
+        self, order: Order, status: OrderStatus, cause: str, time_ns: int | None = None
+    ) -> None:
+        """Move an order into a final state; exits of an entry that never filled end with it.
+
+        `time_ns` is when, if that is not now.
+        """
+        self.log.move(order, self.clock.now_ns if time_ns is None else time_ns, status, cause)
         order.reason = cause
         self.leave(order)
         if status is OrderStatus.REPLACED:
             return
         for leg in self.groups.exits_of(order):
             if leg.status is OrderStatus.HELD:
-                self.end(leg, OrderStatus.CANCELED, f"order {order.id} ended without a fill")
+                cause = f"order {order.id} ended without a fill"
+                self.end(leg, OrderStatus.CANCELED, cause, time_ns)
 
-    def end_and_tell(self, order: Order, status: OrderStatus, cause: str) -> None:
+    def end_and_tell(
+        self, order: Order, status: OrderStatus, cause: str, time_ns: int | None = None
+    ) -> None:
         """End an order that its owner did not end; the owner is told after all fills."""
-        self.end(order, status, cause)
+        self.end(order, status, cause, time_ns)
         self.changed.append(order)
 
-    def cancel_now(self, order: Order, cause: str) -> None:
+    def cancel_now(self, order: Order, cause: str, time_ns: int | None = None) -> None:
         """Cancel an order unless it has ended before."""
         if order.status not in FINAL:
-            self.end(order, OrderStatus.CANCELED, cause)
+            self.end(order, OrderStatus.CANCELED, cause, time_ns)
 
     def leave(self, order: Order) -> None:
         """Take an order that has ended from among the working ones."""
@@ -100,7 +147,7 @@ class Book:
         """Take a working order from among the working ones."""
         self.ledger.positions[order.strategy][order.symbol].working_orders -= 1
         orders = self.working[order.symbol]
-        if len(orders) == 1:
+        if len(orders) == 1 and not self.later.get(order.symbol):
             del self.working[order.symbol]
         else:
             orders.remove(order)
@@ -129,6 +176,8 @@ class Book:
 
     def claim(self, order: Order) -> str:
         """Reserve what the rest of an order would add; why not, if it cannot be."""
+        if order.instructions.reduce_only:
+            return ""
         added = self.added_units(order, order.quantity - order.filled_quantity)
         if not added:
             return ""

@@ -6,7 +6,6 @@ import math
 import re
 import tomllib
 
-import numpy as np
 import pytest
 
 from app.core.exceptions import LookAheadError
@@ -168,40 +167,6 @@ def test_every_shipped_strategy_says_when_it_loses():
 
 
 # ── simulation ───────────────────────────────────────────────────────────────
-
-CASES = re.findall(
-    r"^\| (buy|sell) (market|limit|stop) ?([\d.]*) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) "
-    r"\| ([\d.]+) \| ([\d.]+|–) \|$",
-    text_of("docs/simulation.md"),
-    re.MULTILINE,
-)
-
-
-def test_all_fill_cases_are_read():
-    assert len(CASES) == 14
-
-
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{' '.join(case[:3])} in {case[3:7]}")
-def test_fills_are_as_the_page_says(case):
-    side, kind, price, *bar, expected = case
-    open_, high, low, close = map(float, bar)
-
-    class One(Strategy):
-        def on_bar(self, bar):
-            if self.now.minute == 1:
-                wanted = {kind: float(price)} if price else {}
-                getattr(self, side)(1, **wanted)
-
-    minutes = {
-        "timestamp": [0, 60, 120],
-        "open": [100.0, open_, 100.0],
-        "high": [100.0, high, 100.0],
-        "low": [100.0, low, 100.0],
-        "close": [100.0, close, 100.0],
-        "volume": [1.0, 1.0, 0.0],
-    }
-    result = run_backtest(One, {k: np.array(v) for k, v in minutes.items()}, timezone="UTC")
-    assert result.fills["price"].to_list() == ([] if expected == "–" else [float(expected)])
 
 
 def test_the_cost_example_runs(read_page):
