@@ -86,11 +86,17 @@ class Book:
         self.later.setdefault(symbol, []).append(message)
 
     def _orders_of(self, symbol: int) -> list[Order]:
-        """A symbol's working orders, to be changed; bars that have ended are done with."""
-        self.tape.next_rows[symbol] = self.tape.closed_rows(symbol)
+        """A symbol's working orders, for one more to be added."""
         orders = self.working.setdefault(symbol, [])
-        self.look_again(symbol)
+        self.look_from_now(symbol)
         return orders
+
+    def look_from_now(self, symbol: int) -> None:
+        """A symbol's orders have new terms; bars that have ended are none of their business."""
+        tape = self.tape
+        row = tape.next_rows[symbol] = tape.closed_rows(symbol)
+        self.rows.pop(symbol, None)
+        self.due_ns = min(self.due_ns, tape.end_ns(symbol, row))
 
     def receive(self, symbol: int, start_ns: int) -> None:
         """Let the messages act that have arrived when the symbol's next bar starts."""
@@ -151,7 +157,9 @@ class Book:
             del self.working[order.symbol]
         else:
             orders.remove(order)
-        self.look_again(order.symbol)
+        self.rows.pop(order.symbol, None)
+        if not self.working:
+            self.due_ns = NEVER_NS
 
     def look_again(self, symbol: int) -> None:
         """What was known of the next bar to look at no longer holds."""

@@ -244,6 +244,8 @@ class SimulatedExchange:
     def _swap(self, old: Order, new: Order, time_ns: int, *, keeps: bool) -> None:
         """Put `new` where `old` is, unless it is refused; with `keeps` it keeps the quantity."""
         book = self._book
+        if new.status in FINAL:
+            return
         if keeps:
             new.quantity = old.quantity
         new.filled_quantity, new.fill_price = old.filled_quantity, old.fill_price
@@ -296,8 +298,8 @@ class SimulatedExchange:
         open_ns = self._book.tape.session_open_ns
         over = [
             order
-            for orders in self.working.values()
-            for order in orders
+            for symbol in sorted(self.working)
+            for order in self.working[symbol]
             if _is_over(order, open_ns, close_ns)
         ]
         for order in over:
@@ -331,7 +333,8 @@ class SimulatedExchange:
                 if order.id in book.best:
                     book.best[order.id] /= ratio
                 book.log.note(order, time_ns, f"split: {ratio:g} units for each")
-        book.look_again(symbol)
+        if symbol in self.working:
+            book.look_from_now(symbol)
 
     def _do_later(self, order: Order, act: Callable[[int], None]) -> None:
         rules, now_ns = self._rules, self._book.clock.now_ns

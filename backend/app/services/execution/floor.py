@@ -8,7 +8,7 @@ from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
 from app.core.orders import CLOSING, FINAL, PLAIN, Order
 from app.core.types import MINUTE_NS
-from app.services.execution.attention import ALWAYS, next_row, quiet_band
+from app.services.execution.attention import next_row, quiet_band
 from app.services.execution.book import Book
 from app.services.execution.matching import BarMatcher
 from app.services.execution.tape import NEVER_NS, MinuteBar
@@ -44,11 +44,11 @@ class Floor:
         book = self._book
         row = book.rows.get(symbol)
         if row is None:
-            band = ALWAYS
-            if not (self._late and book.is_waiting(symbol)):
-                band = quiet_band(book.working[symbol], book.best, book.triggered)
-            tape = book.tape
-            row = next_row(tape.bars[symbol], tape.next_rows[symbol], band)
+            row = book.tape.next_rows[symbol]
+            orders = book.working[symbol]
+            if not (self._late and book.is_waiting(symbol)) and orders[0].type is not _MARKET:
+                band = quiet_band(orders, book.best, book.triggered)
+                row = next_row(book.tape.bars[symbol], row, band)
             book.rows[symbol] = row
         return book.tape.end_ns(symbol, row)
 
