@@ -265,9 +265,10 @@ def _draw_terms_of_order(
             terms[name] = _near(draw, price)
     if draw.chance(0.1):
         terms["reduce_only"] = True
-    terms["time_in_force"] = draw.one_of(["day", "gtc", draw.one_of(_FORCES)])
+    fitting = _FORCES if kind in ("market", "limit") or draw.chance(0.05) else _FORCES[:5]
+    terms["time_in_force"] = draw.one_of(["day", "gtc", "gtc", *[draw.one_of(fitting)] * 3])
     if terms["time_in_force"] == "gtd" or draw.chance(0.02):
-        seconds = draw.one_of([-60, 30, 60, 90, 300, 86_400])
+        seconds = draw.one_of([-60, 30, 60, 90, 300, 600, 86_400, 86_400])
         until_s = time_ns // _SECOND_NS + seconds
         terms["good_till"] = datetime.fromtimestamp(until_s, UTC)
     return terms

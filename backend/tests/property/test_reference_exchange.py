@@ -24,7 +24,7 @@ def test_orders_events_fills_and_cash_are_those_of_the_reference(part: int) -> N
 def test_the_random_sessions_have_everything_in_them() -> None:
     """Two exchanges that never do a thing would agree as well."""
     filled, ended, statuses = Counter(), Counter(), Counter()
-    for seed in range(200):
+    for seed in range(300):
         log, _ = simulate(draw_session(seed))
         for order in log.orders:
             if order.filled_quantity:
