@@ -20,6 +20,7 @@ from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import Floats
 
 _DECLARED = (Parameter, Indicator, Bars)
+_INFINITY = float("inf")
 
 
 class OrderDesk(Protocol):
@@ -296,17 +297,19 @@ class Strategy(metaclass=_Declaring):
         sign: float,
         terms: OrderTerms,
     ) -> Order:
-        require_number("quantity", quantity)
+        if quantity.__class__ is not float or not 0.0 < quantity < _INFINITY:
+            require_number("quantity", quantity)
+            quantity = float(quantity)
         order_type, asked = OrderType.MARKET, PLAIN
         if limit is not None or stop is not None or terms:
             order_type, asked = read_terms(limit, stop, terms)
         return self._desk.submit(
             symbol or self.symbol,
-            sign * float(quantity),
+            sign * quantity,
             order_type,
-            time_in_force if isinstance(time_in_force, TimeInForce) else _tif(time_in_force),
-            float(limit or 0.0),
-            float(stop or 0.0),
+            time_in_force if time_in_force.__class__ is TimeInForce else _tif(time_in_force),
+            0.0 if limit is None else float(limit),
+            0.0 if stop is None else float(stop),
             tag,
             asked,
         )

@@ -99,6 +99,7 @@ class SimulatedExchange:
     def listen(self, strategy: int, symbol: int, listener: OrderListener) -> None:
         """Tell `listener` of a strategy's orders in a symbol that were filled or ended."""
         self._listeners[strategy, symbol] = listener
+        self._book.is_heard = True
 
     # ── orders come ──────────────────────────────────────────────────────────
 

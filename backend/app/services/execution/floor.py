@@ -145,7 +145,8 @@ class Floor:
         order.fill_price, order.filled_quantity, order.filled_ns = price, quantity, start_ns
         book.log.record(order, start_ns, _FILLED)
         book.drop(order)
-        book.changed.append(order)
+        if book.is_heard:
+            book.changed.append(order)
 
     def _tradable(self, symbol: int, there: set[int]) -> list[Order]:
         """Working orders that have arrived, and exits of an entry filled within this bar."""
