@@ -51,7 +51,8 @@ class Book:
     bar in which an order must be looked at; `rows` has that bar's row for the symbols where it
     is known. `arrivals` has the orders under way, `later` the messages about a symbol's orders.
     `triggered` has the orders whose stop price has been reached, `best` the best price of each
-    trailing stop. `changed` are orders whose owners are yet to be told, `is_heard` whether any owner listens.
+    trailing stop. `changed` are orders whose owners are yet to be told, `is_heard` whether any
+    owner listens.
     """
 
     def __init__(self, symbols: int, ledger: Ledger, clock: Clock) -> None:
