@@ -77,10 +77,15 @@ class Book:
         """Orders in no final state: under way, held, or working."""
         return [order for order in self.log.orders if order.status in ALIVE]
 
-    def work(self, order: Order) -> None:
-        """Put an order among the working ones."""
-        self.ledger.positions[order.strategy][order.symbol].working_orders += 1
-        self._orders_of(order.symbol).append(order)
+    def work(self, order: Order, row: int | None = None) -> None:
+        """Put an order among the working ones; `row` is its symbol's next bar, if known."""
+        symbol = order.symbol
+        self.ledger.positions[order.strategy][symbol].working_orders += 1
+        if symbol in self.working:
+            self.working[symbol].append(order)
+        else:
+            self.working[symbol] = [order]
+        self.look_from(symbol, self.tape.closed_rows(symbol) if row is None else row)
 
     def send_later(self, symbol: int, message: Message) -> None:
         """Let a message about a symbol's orders be under way."""
@@ -95,10 +100,15 @@ class Book:
 
     def look_from_now(self, symbol: int) -> None:
         """A symbol's orders have new terms; bars that have ended are none of their business."""
+        self.look_from(symbol, self.tape.closed_rows(symbol))
+
+    def look_from(self, symbol: int, row: int) -> None:
+        """A symbol's orders are to be looked at from a row on."""
         tape = self.tape
-        row = tape.next_rows[symbol] = tape.closed_rows(symbol)
+        tape.next_rows[symbol] = row
         self.rows.pop(symbol, None)
-        self.due_ns = min(self.due_ns, tape.end_ns(symbol, row))
+        end_ns = tape.end_ns(symbol, row)
+        self.due_ns = min(self.due_ns, end_ns)
 
     def receive(self, symbol: int, start_ns: int) -> None:
         """Let the messages act that have arrived when the symbol's next bar starts."""
@@ -184,18 +194,25 @@ class Book:
         added = abs(held + quantity) - abs(held)
         return added if added > 0.0 else 0.0  # noqa: FURB136  # twice as fast as max()
 
-    def claim(self, order: Order) -> str:
-        """Reserve what the rest of an order would add; why not, if it cannot be."""
+    def claim(self, order: Order, row: int | None = None) -> str:
+        """Reserve what the rest of an order would add; why not, if it cannot be.
+
+        `row` is its symbol's next bar, if known.
+        """
         if order.instructions.reduce_only:
             return ""
-        added = self.added_units(order, order.quantity - order.filled_quantity)
-        if not added:
+        held = self.ledger.positions[order.strategy][order.symbol].quantity
+        added = abs(held + order.quantity - order.filled_quantity) - abs(held)
+        if added <= 0.0:
             return ""
         if self.entries.restricted and (
             blocked := self.entries.refusal(order.symbol, self.clock.now_ns)
         ):
             return blocked
-        price = order.limit_price or order.stop_price or self.tape.last_close(order.symbol)
+        price = order.limit_price or order.stop_price
+        if not price:
+            rows = self.tape.closed_rows(order.symbol) if row is None else row
+            price = self.tape.close_of(order.symbol, rows)
         if not self.ledger.can_add(added * price, self.reserve.total):
             return "not enough buying power"
         self.reserve.hold(order.id, added * price)

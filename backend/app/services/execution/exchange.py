@@ -132,7 +132,10 @@ class SimulatedExchange:
             instructions,
         )
         log.orders.append(order)
-        refusal = self._contradiction(order) or book.claim(order)
+        row = book.tape.closed_rows(symbol)
+        is_usual = instructions is PLAIN and (time_in_force is _DAY or time_in_force is _GTC)
+        refusal = "" if is_usual else self._contradiction(order)
+        refusal = refusal or book.claim(order, row)
         if refusal:
             log.record(order, now_ns, _PENDING)
             book.end(order, _REJECTED, refusal)
@@ -144,7 +147,7 @@ class SimulatedExchange:
         if self._late:
             arrival_ns = now_ns + self._rules.latency_ns
             book.arrivals[order.id] = UnderWay(arrival_ns, self._rules.latency_bars)
-        book.work(order)
+        book.work(order, row)
         if instructions is not PLAIN and (instructions.take_profit or instructions.stop_loss):
             self._make_exits(order)
         return order
@@ -152,8 +155,6 @@ class SimulatedExchange:
     def _contradiction(self, order: Order) -> str:
         """Why an order makes no sense; empty if it does."""
         force, terms = order.time_in_force, order.instructions
-        if terms is PLAIN and (force is _DAY or force is _GTC):
-            return ""
         if order.type is _TRAILING and not self.last_close(order.symbol):
             return "there is no price yet for a stop to trail"
         if force in (_OPG, _CLS) and order.type not in (_MARKET, _LIMIT):
@@ -367,10 +368,7 @@ class SimulatedExchange:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
         book, floor = self._book, self._floor
         while book.due_ns <= until_ns:
-            lone = floor.lone_order()
-            if not (
-                floor.match_instant(until_ns) if lone is None else floor.match_lone(lone, until_ns)
-            ):
+            if not floor.match_next(until_ns):
                 break
             if book.changed:
                 self._tell_changed()

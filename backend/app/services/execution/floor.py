@@ -52,28 +52,29 @@ class Floor:
             book.rows[symbol] = row
         return book.tape.end_ns(symbol, row)
 
-    def lone_order(self) -> Order | None:
-        """The one working order, if it is a market order that fills whole: the usual case."""
-        working = self._book.working
-        if len(working) != 1 or not self._is_plain:
-            return None
-        (orders,) = working.values()
-        order = orders[0]
-        return order if len(orders) == 1 and _is_simple(order) else None
+    def match_next(self, until_ns: int) -> bool:
+        """Match the next instant that matters; False if it comes after `until_ns`.
 
-    def match_lone(self, order: Order, until_ns: int) -> bool:
-        """Fill a lone order at the next bar's open; False if that comes after `until_ns`.
-
-        What `match_instant` does, without what cannot concern such an order.
+        A market order that works alone, the usual case, is filled without what cannot concern
+        it: `match_instant` would do the same.
         """
-        book, symbol = self._book, order.symbol
-        tape, row = book.tape, book.tape.next_rows[symbol]
-        book.due_ns = end_ns = tape.end_ns(symbol, row)
+        book = self._book
+        if len(book.working) == 1 and self._is_plain:
+            ((symbol, orders),) = book.working.items()
+            if len(orders) == 1 and _is_simple(orders[0]):
+                return self._match_lone(orders[0], symbol, until_ns)
+        return self.match_instant(until_ns)
+
+    def _match_lone(self, order: Order, symbol: int, until_ns: int) -> bool:
+        book = self._book
+        tape = book.tape
+        bars, row = tape.bars[symbol], tape.next_rows[symbol]
+        book.due_ns = end_ns = bars.end_ns.item(row) if row < len(bars.end_ns) else NEVER_NS
         if end_ns > until_ns:
             return False
         book.clock.now_ns = end_ns
         tape.next_rows[symbol] = row + 1
-        start_ns = tape.bars[symbol].start_ns.item(row)
+        start_ns = bars.start_ns.item(row)
         if order.submitted_ns <= start_ns and tape.is_tradable(symbol, row):
             self._fill_simple(order, row, start_ns, end_ns)
         book.due_ns = -1 if book.working else NEVER_NS
@@ -137,8 +138,9 @@ class Floor:
         price += slip
         if book.reserve.total:
             book.reserve.release(order.id)
-        added = book.added_units(order, quantity)
-        if added and (refusal := self._refusal(order, added * price, end_ns)):
+        held = book.ledger.positions[order.strategy][order.symbol].quantity
+        added = abs(quantity + held) - abs(held)
+        if added > 0.0 and (refusal := self._refusal(order, added * price, end_ns)):
             book.end_and_tell(order, _REJECTED, refusal)
             return
         book.ledger.apply(order, quantity, price, abs(slip), start_ns, end_ns)

@@ -58,7 +58,7 @@ class Tape:
         """
         for symbol, old in enumerate(self.bars):
             if len(old):
-                self._last_closes[symbol] = self._close_of(symbol, len(old))
+                self._last_closes[symbol] = self.close_of(symbol, len(old))
                 row = _last_print(old, len(old))
                 if row >= 0:
                     self._last_prints_ns[symbol] = old.start_ns.item(row)
@@ -71,7 +71,7 @@ class Tape:
     def scale(self, symbol: int, ratio: float) -> None:
         """Express the latest close in new units: one old unit is `ratio` new ones."""
         rows = self.closed_rows(symbol)
-        self._rescaled[symbol] = (rows, self._close_of(symbol, rows) / ratio)
+        self._rescaled[symbol] = (rows, self.close_of(symbol, rows) / ratio)
 
     def closed_rows(self, symbol: int) -> int:
         """How many bars of the batch have ended by now: also the row of the next one."""
@@ -85,9 +85,9 @@ class Tape:
 
     def last_close(self, symbol: int) -> float:
         """Close of the latest bar that has ended by now; 0.0 before the first."""
-        return self._close_of(symbol, self.closed_rows(symbol))
+        return self.close_of(symbol, self.closed_rows(symbol))
 
-    def _close_of(self, symbol: int, rows: int) -> float:
+    def close_of(self, symbol: int, rows: int) -> float:
         """Close of the latest of the batch's first `rows` bars, in the units of the time after."""
         at_split, close = self._rescaled[symbol]
         if rows == at_split:
