@@ -1,5 +1,6 @@
 """The strategy API: the one class a user writes, the same in backtest, paper and live."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import CodeType, FunctionType
@@ -20,7 +21,8 @@ from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import Floats
 
 _DECLARED = (Parameter, Indicator, Bars)
-_INFINITY = float("inf")
+_NUMBERS = (int, float)
+_LARGEST = sys.float_info.max
 
 
 class OrderDesk(Protocol):
@@ -297,7 +299,7 @@ class Strategy(metaclass=_Declaring):
         sign: float,
         terms: OrderTerms,
     ) -> Order:
-        if quantity.__class__ is not float or not 0.0 < quantity < _INFINITY:
+        if quantity.__class__ not in _NUMBERS or not 0.0 < quantity <= _LARGEST:
             require_number("quantity", quantity)
             quantity = float(quantity)
         order_type, asked = OrderType.MARKET, PLAIN

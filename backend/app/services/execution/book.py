@@ -104,11 +104,9 @@ class Book:
 
     def look_from(self, symbol: int, row: int) -> None:
         """A symbol's orders are to be looked at from a row on."""
-        tape = self.tape
-        tape.next_rows[symbol] = row
+        self.tape.next_rows[symbol] = row
         self.rows.pop(symbol, None)
-        end_ns = tape.end_ns(symbol, row)
-        self.due_ns = min(self.due_ns, end_ns)
+        self.due_ns = -1
 
     def receive(self, symbol: int, start_ns: int) -> None:
         """Let the messages act that have arrived when the symbol's next bar starts."""
