@@ -18,14 +18,7 @@ from tests.unit.docs.conftest import REPOSITORY, blocks
 PAGES = (
     "README.md",
     "CHANGELOG.md",
-    "docs/README.md",
-    "docs/architecture.md",
-    "docs/corporate_actions.md",
-    "docs/life_of_a_bar.md",
-    "docs/costs.md",
-    "docs/sessions.md",
-    "docs/simulation.md",
-    "docs/strategies.md",
+    *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")),
 )
 
 
