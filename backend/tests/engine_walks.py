@@ -7,13 +7,18 @@ it sees differently, it does differently, and whatever it does differently shows
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
+from app.core.carry import Carry
+from app.core.corporate_actions import DividendEvent, SessionActions, SplitEvent
 from app.core.costs import PercentOfValue, TickSlippage
 from app.core.data_structures import BarColumns
+from app.core.exceptions import StrategyError
+from app.core.fill_rules import FillRules
 from app.core.orders import Order
 from app.core.run_log import RunLog
 from app.core.sessions import SessionGrid
@@ -37,12 +42,16 @@ Diary = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Market:
-    """Minute bars of some symbols over some sessions, with holes and silent bars in them."""
+    """Minute bars of some symbols over some sessions, with holes and silent bars in them.
+
+    `actions` are splits, of all symbols at once, and dividends.
+    """
 
     seed: int
     symbols: tuple[str, ...]
     sessions: SessionGrid
     minutes: Mapping[str, BarColumns]
+    actions: SessionActions
 
     def __repr__(self) -> str:
         counts = {symbol: len(bars) for symbol, bars in self.minutes.items()}
@@ -63,16 +72,39 @@ class Market:
 
 
 def make_market(seed: int, *, symbols: int, sessions: int, minutes: int, present: float) -> Market:
-    """A random walk a symbol, in cents, with a jump here and there; minutes may be missing."""
+    """A random walk a symbol, in cents, with a jump here and there; minutes may be missing.
+
+    Every second session but the first may begin with a split and a dividend.
+    """
     random = np.random.default_rng(seed)
     calendar = grid(sessions, session_minutes=minutes)
     starts = np.concatenate([open_ + np.arange(minutes) * MINUTE_NS for open_ in calendar.open_ns])
     names = tuple("ABCDE"[:symbols])
-    table = {name: _walk(random, starts, present) for name in names}
-    return Market(seed, names, calendar, table)
+    actions = _actions(random, calendar, names)
+    units = np.ones(len(starts))
+    for events in actions.values():
+        for event in events[:1]:
+            units[starts >= event.effective_ns] *= event.ratio
+    table = {name: _walk(random, starts, present, units) for name in names}
+    return Market(seed, names, calendar, table, actions)
 
 
-def _walk(random: np.random.Generator, starts: np.ndarray, present: float) -> BarColumns:
+def _actions(
+    random: np.random.Generator, calendar: SessionGrid, names: Sequence[str]
+) -> SessionActions:
+    actions = {}
+    for number in range(1, len(calendar)):
+        at_ns, ratio = calendar.pre_open_ns.item(number), (2.0, 0.5, 3.0)[number % 3]
+        if random.random() < 0.4:
+            splits = [SplitEvent(name, at_ns, ratio) for name in names]
+            paid = [DividendEvent(name, at_ns, 0.25) for name in names if random.random() < 0.5]
+            actions[number] = (*splits, *paid)
+    return actions
+
+
+def _walk(
+    random: np.random.Generator, starts: np.ndarray, present: float, units: np.ndarray
+) -> BarColumns:
     count = len(starts)
     steps = random.integers(-15, 16, count) + random.integers(-80, 81, count) * (
         random.random(count) < 0.1
@@ -86,7 +118,8 @@ def _walk(random: np.random.Generator, starts: np.ndarray, present: float) -> Ba
     high *= np.where(random.random(count) < 0.02, 8.0, 1.0)
     low /= np.where(random.random(count) < 0.02, 8.0, 1.0)
     kept = np.flatnonzero(random.random(count) < present)
-    return BarColumns.of_minutes(starts, open_, high, low, close, volume).take(kept)
+    prices = (column / units for column in (open_, high, low, close))
+    return BarColumns.of_minutes(starts, *prices, volume).take(kept)
 
 
 @st.composite
@@ -135,7 +168,10 @@ class _Wanderer(Strategy):
             (len(view), view.close[-3:].tolist(), view.last(2).volume.tolist())
             for view in (self.market, self.fives, self.days)
         ]
-        working = [(order.id, order.quantity) for order in self.orders]
+        working = [
+            (o.id, o.status.value, o.quantity, o.filled_quantity, o.limit_price, o.stop_price)
+            for o in self.orders
+        ]
         return (held, account.cash, account.equity, account.buying_power, views, working)
 
     def _wander(self, hook: str, seen: tuple[Any, ...]) -> None:
@@ -145,20 +181,53 @@ class _Wanderer(Strategy):
         choice, number = number // 8 % 16, number // 128
         quantity = float(1 + number % 9) if number % 2 else 0.1 * (1 + number % 9)
         send = self.buy if number // 16 % 2 else self.sell
-        tif = "gtc" if number // 32 % 2 else "day"
-        price = 100.0 + (number // 64 % 400 - 200) / 50.0
-        if choice < 3:
-            send(quantity, symbol=symbol)
-        elif choice < 5:
-            send(quantity, symbol=symbol, limit=self._near(symbol, price), time_in_force=tif)
-        elif choice < 7:
-            send(quantity, symbol=symbol, stop=self._near(symbol, price), time_in_force=tif)
-        elif choice < 8 and self.orders:
+        if choice < 10:
+            order = send(quantity, symbol=symbol, **self._terms(choice, number // 32))
+            if number % 5 == 0:
+                others = [send(quantity, symbol=symbol, **self._terms(2 + number % 7, number // 3))]
+                self.one_cancels_other(order, *others)
+        elif choice < 11 and self.orders:
             self.cancel(self.orders[number % len(self.orders)])
-        elif choice < 9:
+        elif choice < 13 and self.orders:
+            self._change(self.orders[number % len(self.orders)], quantity, number // 32)
+        elif choice < 14:
             self.close(symbol=symbol)
+        elif choice < 15:
+            self.flatten(symbol=symbol)
 
-    def _near(self, symbol: str, percent: float) -> float:
+    def _terms(self, choice: int, number: int) -> dict[str, Any]:
+        """Terms of an order: its type by `choice`, the rest by `number`."""
+        shifts = [(number // step % 400 - 200) / 50.0 for step in (2, 3, 5, 7)]
+        price, other, above, below = (self._near(100.0 + shift) for shift in shifts)
+        terms: dict[str, Any] = (
+            {},
+            {},
+            {"limit": price},
+            {"limit": price},
+            {"stop": price},
+            {"stop": price},
+            {"limit": price, "stop": other},
+            {"trail": abs(shifts[0]) + 0.01},
+            {"trail_pct": abs(shifts[0]) + 0.01},
+            {"limit": price, "reduce_only": True},
+        )[choice]
+        if number % 3 == 0:
+            terms |= {"take_profit": above, "stop_loss": below}
+        forces = ("day", "gtc", "day", "gtc", "ioc", "fok", "opg", "cls", "gtd")
+        terms["time_in_force"] = forces[number // 16 % len(forces)]
+        if terms["time_in_force"] == "gtd":
+            terms["good_till"] = self.now + timedelta(seconds=30 * (1 + number % 50))
+        return terms
+
+    def _change(self, order: Order, quantity: float, number: int) -> None:
+        price = self._near(100.0 + (number % 400 - 200) / 50.0)
+        changes = {"quantity": quantity, "limit": price, "stop": price}
+        try:
+            self.replace(order, **dict(list(changes.items())[number % 3 : 3 - number % 2]))
+        except StrategyError:
+            return  # more has filled than that, or the order has no such price
+
+    def _near(self, percent: float) -> float:
         """A price about what the market's last close was."""
         close = self.market.last(1).close
         return round(float(close[0]) * percent / 100.0, 2) if len(close) else percent
@@ -247,7 +316,12 @@ def wanderers(
 
 
 TERMS = Terms(
-    cash=3_000.0, commission=PercentOfValue(0.1, 0.5), slippage=TickSlippage(1), leverage=2.0
+    cash=3_000.0,
+    commission=PercentOfValue(0.1, 0.5),
+    slippage=TickSlippage(1),
+    leverage=2.0,
+    fill_rules=FillRules(participation_pct=2.0),
+    carry=Carry(borrow_rate_pct=20.0, margin_rate_pct=8.0, cash_rate_pct=3.0),
 )
 
 
@@ -269,6 +343,7 @@ def new_simulation(
         sessions=market.sessions,
         first_session=first_session,
         terms=terms,
+        actions=market.actions,
     )
 
 
@@ -281,6 +356,7 @@ def described(log: RunLog) -> dict[str, Any]:
         "events": list(log.events),
         "fills": {f.name: getattr(log.fills, f.name).tolist() for f in fields(log.fills)},
         "cash": (log.starting_cash, log.final_cash),
+        "flows": [list(log.cash_flows), list(log.splits), list(log.dividends)],
         "bars": {s: [column.tolist() for column in bars] for s, bars in log.bars.items()},
         "sessions": log.sessions.open_ns.tolist(),
     }

@@ -66,6 +66,7 @@ class W1Recorded(Case):
             shutil.rmtree(folder, ignore_errors=True)
             _install(self.settings, parquet)
             (folder / "ready").touch()
+        initialise_database(self.settings.database_url)  # a kept one may have an older schema
 
     def prepare(self) -> None:
         """A new system."""

@@ -14,8 +14,9 @@ class FillRules:
     """What the simulated exchange assumes beyond prices; the defaults assume nothing.
 
     Attributes:
-        participation_pct: most percent of a minute bar's volume that one order may fill in it;
-            the rest waits for the next bar. 0: no cap, every order fills whole.
+        participation_pct: most percent of a minute bar's volume that the run's orders may fill
+            in it together, first come first served; the rest waits for the next bar. An order
+            over whole units fills in whole units. 0: no cap, every order fills whole.
         latency_ns: how long an order, a cancel or a replacement is under way, in nanoseconds: it
             acts from the first bar that starts no earlier than the instant it was sent at plus
             this. 0: the bar that starts at the instant it was sent.

@@ -13,7 +13,7 @@ _WORKING_MAY_BECOME = frozenset(
 )
 TRANSITIONS: dict[OrderStatus, frozenset[OrderStatus]] = {
     _S.PENDING_NEW: frozenset({_S.NEW, _S.HELD, _S.REJECTED, _S.CANCELED}),
-    _S.HELD: frozenset({_S.NEW, _S.CANCELED, _S.EXPIRED}),
+    _S.HELD: frozenset({_S.NEW, _S.CANCELED, _S.EXPIRED, _S.REPLACED}),
     _S.NEW: _WORKING_MAY_BECOME,
     _S.PARTIALLY_FILLED: _WORKING_MAY_BECOME,
     _S.FILLED: frozenset(),

@@ -70,15 +70,24 @@ def _usual_open(local_opens: Int64s) -> int:
 
 
 def _offsets_ns(starts: Int64s, zone: str) -> Int64s:
-    """Offset of local time from UTC at each instant, looked up once per UTC hour that occurs."""
+    """Offset of local time from UTC at each instant.
+
+    Looked up once per UTC day; once per hour if clocks change between a day's first bar and
+    its end.
+    """
     if zone == "UTC":
         return np.zeros(len(starts), np.int64)
-    hours = starts // HOUR_NS
-    first = _first_rows(hours)
     info = ZoneInfo(zone)
-    moments = [datetime.fromtimestamp(hour * 3_600, info) for hour in hours[first].tolist()]
-    offsets = np.array([_offset_ns(moment) for moment in moments], np.int64)
-    return np.repeat(offsets, np.diff(first, append=len(starts)))
+    days = _first_rows(starts // DAY_NS)
+    day_ends = (starts[days] // DAY_NS + 1) * DAY_NS
+    changes = _offsets_of(starts[days], info) != _offsets_of(day_ends, info)
+    first = _first_rows(starts // HOUR_NS) if changes.any() else days
+    return np.repeat(_offsets_of(starts[first], info), np.diff(first, append=len(starts)))
+
+
+def _offsets_of(times_ns: Int64s, zone: ZoneInfo) -> Int64s:
+    moments = (datetime.fromtimestamp(ns // SECOND_NS, zone) for ns in times_ns.tolist())
+    return np.array([_offset_ns(moment) for moment in moments], np.int64)
 
 
 def _offset_ns(moment: datetime) -> int:

@@ -84,11 +84,11 @@ def _takes(method: Any, arguments: tuple[str, ...]) -> bool:
 
 def _taken_names(strategy: type[Strategy]) -> Iterator[str]:
     for base in _own_bases(strategy):
-        for name, value in vars(base).items():
+        for name, value in (vars(base) | vars(base)["__declared__"]).items():
             if name in _TAKEN and not (name.startswith("__") and name.endswith("__")):
                 kind = _kind(value)
                 yield f"{kind}{name} has a meaning on every strategy: choose another name"
-    interval = vars(strategy).get("interval")
+    interval = strategy.__declared__.get("interval")
     if isinstance(interval, Indicator | Bars):
         yield "interval is the strategy's bar length: choose another name"
 

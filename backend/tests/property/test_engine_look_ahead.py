@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.core.data_structures import BarColumns
+from app.core.enums import OrderType
 from app.core.run_log import RunLog
 from app.core.types import DAY_NS
 from tests.engine_walks import (
@@ -43,7 +44,8 @@ def known_by(time_ns: int, diary: Diary, log: RunLog) -> tuple:
     return (
         [entry for entry in diary if entry[0] <= time_ns],
         [
-            (o.id, o.strategy, o.symbol, o.quantity, o.type, o.limit_price, o.stop_price)
+            # What later bars cannot change; the rest of it, as of then, is in the diary.
+            (o.id, o.strategy, o.symbol, o.type, o.time_in_force, o.submitted_ns, o.tag, o.replaces)
             for o in log.orders
             if o.submitted_ns <= time_ns
         ],
@@ -90,7 +92,9 @@ def test_the_wanderers_do_trade() -> None:
     assert {entry[3] for entry in diary} == {"start", "bar", "slice", "order", "end"}
     assert len(log.fills) > 100
     types = {(order.type.value, order.status.value) for order in log.orders}
-    ends = ("filled", "expired", "canceled", "rejected")
+    ends = ("filled", "expired", "canceled", "rejected", "replaced")
     assert types >= {(kind, end) for kind in ("limit", "stop") for end in ends[:3]}
     assert {end for _, end in types} == set(ends)
+    assert {kind for kind, end in types if end == "filled"} == set(OrderType)
+    assert any(event.status == "partially_filled" for event in log.events)
     assert max(entry[0] for entry in diary) - min(entry[0] for entry in diary) > 2 * DAY_NS

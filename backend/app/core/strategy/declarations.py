@@ -62,6 +62,16 @@ class Indicator:
         return IndicatorSpec.of(self.name, *self.inputs, **parameters)
 
 
+class NotYet:
+    """Stands on a strategy object for what it declares, until a run gives it values."""
+
+    def __init__(self, attribute: str) -> None:
+        self._attribute = attribute
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{self._attribute} has no {name} before the run starts")
+
+
 class Bars:
     """A further series of bars: ``Bars("1h")``, or of another symbol."""
 

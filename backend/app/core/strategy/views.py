@@ -7,6 +7,7 @@ later it shows no more, and asking past its end is an error.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -37,8 +38,9 @@ class Clock:
 class BarCursor:
     """The bar that has just closed, as attributes that change with each call.
 
-    The platform writes those of `open` … `volume` that the strategy's code names before each
-    call; any other is looked up when it is asked for. To keep a bar, take its `snapshot`.
+    The platform writes those of `open` … `volume` that the run's strategies name before each
+    call; any other is looked up when it is asked for (`cursor_class`). To keep a bar, take its
+    `snapshot`.
     """
 
     __slots__ = ("_clock", "_columns", "close", "high", "low", "open", "row", "symbol", "volume")
@@ -54,12 +56,6 @@ class BarCursor:
         self._clock = clock
         self._columns = columns
         self.row = -1
-
-    def __getattr__(self, name: str) -> float:
-        """A field that is not written before each call: a slot without a value ends up here."""
-        if name not in BAR_FIELDS:
-            raise AttributeError(f"a bar has no {name!r}; it has {', '.join(BAR_FIELDS)}")
-        return float(getattr(self._columns(), name)[self.row])
 
     @property
     def time(self) -> datetime:
@@ -90,6 +86,17 @@ class BarCursor:
             f"Bar({self.symbol} {self.time:%Y-%m-%d %H:%M} o={self.open:g} h={self.high:g} "
             f"l={self.low:g} c={self.close:g} v={self.volume:g})"
         )
+
+
+@cache
+def cursor_class(written: frozenset[str]) -> type[BarCursor]:
+    """The cursor of a run that writes the bar fields `written`, and looks the others up."""
+
+    def looked_up(name: str) -> property:
+        return property(lambda cursor: float(getattr(cursor._columns(), name)[cursor.row]))  # noqa: SLF001
+
+    others = {name: looked_up(name) for name in BAR_FIELDS if name not in written}
+    return type("BarCursor", (BarCursor,), {"__slots__": (), **others})
 
 
 class IndicatorValue:

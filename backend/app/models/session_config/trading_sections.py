@@ -63,7 +63,7 @@ class FillModelConfig(Section):
         10.0,
         ge=0,
         le=ALL_PCT,
-        description="Most percent of a minute bar's volume one order may fill in it; the rest "
+        description="Most percent of a minute bar's volume that orders may fill together; the rest "
         "waits for the next bar. 0: no cap.",
         examples=[10],
     )

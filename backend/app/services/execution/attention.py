@@ -21,15 +21,19 @@ ALWAYS: Band = (_INFINITY, -_INFINITY)
 def quiet_band(orders: Iterable[Order], best: dict[int, float], triggered: set[int]) -> Band:
     """The band of a symbol's working orders.
 
-    `best` has the best price of each trailing stop; `triggered` the ids of stop-limit orders
-    that are limit orders by now.
+    `best` has the best price of each trailing stop; `triggered` the ids of orders whose stop
+    price has been reached.
     """
     lowest, highest = 0.0, _INFINITY
     for order in orders:
         if order.type is OrderType.MARKET or order.time_in_force not in _PATIENT:
             return ALWAYS
         buy = order.quantity > 0.0
-        is_limit = order.type is OrderType.LIMIT or order.id in triggered
+        is_limit = order.type is OrderType.LIMIT
+        if order.id in triggered:
+            if order.type is not OrderType.STOP_LIMIT:
+                return ALWAYS
+            is_limit = True
         price = order.limit_price if is_limit else order.stop_price
         if buy is is_limit:
             lowest = max(lowest, price)

@@ -5,6 +5,7 @@ each symbol in the order of `matching`; then the strategies that own them are to
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from app.core.costs import Slippage
 from app.core.data_structures import BarColumns
@@ -13,7 +14,7 @@ from app.core.fill_rules import FillRules
 from app.core.orders import FINAL, PLAIN, Instructions, Order, OrderEvents
 from app.core.quality_gate import RestrictionColumns
 from app.core.strategy.views import Clock
-from app.services.execution.book import Book
+from app.services.execution.book import Book, Message, UnderWay
 from app.services.execution.entries import Entries
 from app.services.execution.floor import Floor
 from app.services.execution.ledger import Ledger
@@ -21,6 +22,7 @@ from app.services.execution.matching import begin_trail
 from app.services.execution.tape import NEVER_NS, Tape
 
 _MARKET, _LIMIT, _STOP = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
+_TRAILING = OrderType.TRAILING_STOP
 _PENDING, _HELD, _NEW = OrderStatus.PENDING_NEW, OrderStatus.HELD, OrderStatus.NEW
 _REJECTED, _EXPIRED, _REPLACED = OrderStatus.REJECTED, OrderStatus.EXPIRED, OrderStatus.REPLACED
 _DAY, _GTC, _GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
@@ -97,6 +99,7 @@ class SimulatedExchange:
     def listen(self, strategy: int, symbol: int, listener: OrderListener) -> None:
         """Tell `listener` of a strategy's orders in a symbol that were filled or ended."""
         self._listeners[strategy, symbol] = listener
+        self._book.is_heard = True
 
     # ── orders come ──────────────────────────────────────────────────────────
 
@@ -129,22 +132,38 @@ class SimulatedExchange:
             instructions,
         )
         log.orders.append(order)
-        refusal = _contradiction(order) or book.claim(order)
+        row = book.tape.closed_rows(symbol)
+        is_usual = instructions is PLAIN and (time_in_force is _DAY or time_in_force is _GTC)
+        refusal = "" if is_usual else self._contradiction(order)
+        refusal = refusal or book.claim(order, row)
         if refusal:
             log.record(order, now_ns, _PENDING)
             book.end(order, _REJECTED, refusal)
             self._tell(order)
             return order
         log.accept(order, now_ns)
-        if type_ is OrderType.TRAILING_STOP:
+        if type_ is _TRAILING:
             begin_trail(order, book.tape.last_close(symbol), book.best)
         if self._late:
             arrival_ns = now_ns + self._rules.latency_ns
-            book.arrivals[order.id] = (arrival_ns, self._rules.latency_bars)
-        book.work(order)
+            book.arrivals[order.id] = UnderWay(arrival_ns, self._rules.latency_bars)
+        book.work(order, row)
         if instructions is not PLAIN and (instructions.take_profit or instructions.stop_loss):
             self._make_exits(order)
         return order
+
+    def _contradiction(self, order: Order) -> str:
+        """Why an order makes no sense; empty if it does."""
+        force, terms = order.time_in_force, order.instructions
+        if order.type is _TRAILING and not self.last_close(order.symbol):
+            return "there is no price yet for a stop to trail"
+        if force in (_OPG, _CLS) and order.type not in (_MARKET, _LIMIT):
+            return f"only market and limit orders can be {force}"
+        if terms.good_till_ns and force is not _GTD:
+            return f"good_till is for gtd orders, and this one is {force}"
+        if force is _GTD and terms.good_till_ns <= order.submitted_ns:
+            return "good_till is not later than now"
+        return ""
 
     def _make_exits(self, entry: Order) -> None:
         """The exits of an entry, held until it fills: target first, then stop."""
@@ -186,15 +205,16 @@ class SimulatedExchange:
         """
         if order.status in FINAL:
             return
-        if self._late and order.status is not _HELD:
-            self._do_later(order.symbol, lambda: self._book.cancel_now(order, cause))
+        if self._late:
+            self._do_later(order, lambda at_ns: self._book.cancel_now(order, cause, at_ns))
         else:
             self._book.cancel_now(order, cause)
 
     def replace(self, order: Order, quantity: float, limit: float, stop: float) -> Order:
         """Put an order with other terms in the place of a working one; zero keeps a term.
 
-        With latency the old order can still trade until the replacement arrives.
+        With latency the old order can still trade until the replacement arrives. If that is
+        refused the old order works on.
         """
         if order.status in FINAL:
             return order
@@ -215,37 +235,53 @@ class SimulatedExchange:
         )
         log.orders.append(new)
         log.record(new, now_ns, _PENDING)
+        keeps = not quantity
         if self._late:
-            self._do_later(order.symbol, lambda: self._swap(order, new))
+            self._do_later(order, lambda at_ns: self._swap(order, new, at_ns, keeps=keeps))
         else:
-            self._swap(order, new)
+            self._swap(order, new, now_ns, keeps=keeps)
+            self._tell_changed()
         return new
 
-    def _swap(self, old: Order, new: Order) -> None:
-        """Put `new` where `old` is, if that has not ended and the new quantity leaves something."""
+    def _swap(self, old: Order, new: Order, time_ns: int, *, keeps: bool) -> None:
+        """Put `new` where `old` is, unless it is refused; with `keeps` it keeps the quantity."""
         book = self._book
-        if old.status in FINAL or abs(new.quantity) <= abs(old.filled_quantity):
-            book.end(new, _REJECTED, _NOTHING_LEFT)
+        if new.status in FINAL:
             return
-        was_held, best = old.status is _HELD, book.best.get(old.id)
-        was_triggered = old.id in book.triggered
+        if keeps:
+            new.quantity = old.quantity
         new.filled_quantity, new.fill_price = old.filled_quantity, old.fill_price
         new.filled_ns = old.filled_ns
-        book.groups.put_in_place(old, new)
-        book.end(old, _REPLACED, f"replaced by order {new.id}")
-        cause = f"in the place of order {old.id}"
-        if was_held:
-            book.log.move(new, book.clock.now_ns, _HELD, cause)
+        if refusal := self._refuses_swap(old, new):
+            new.filled_quantity, new.fill_price, new.filled_ns = 0.0, 0.0, 0
+            book.end_and_tell(new, _REJECTED, refusal, time_ns)
             return
-        if refusal := book.claim(new):
-            book.end(new, _REJECTED, refusal)
+        was_held, best = old.status is _HELD, book.best.get(old.id)
+        under_way, was_triggered = book.arrivals.get(old.id), old.id in book.triggered
+        book.groups.put_in_place(old, new)
+        book.end(old, _REPLACED, f"replaced by order {new.id}", time_ns)
+        book.log.move(new, time_ns, _HELD if was_held else _NEW, f"in the place of order {old.id}")
+        if was_held:
             return
         if best is not None:
             begin_trail(new, best, book.best)
         if was_triggered:
             book.triggered.add(new.id)
-        book.log.move(new, book.clock.now_ns, _NEW, cause)
+        if under_way is not None:
+            book.arrivals[new.id] = under_way
         book.work(new)
+
+    def _refuses_swap(self, old: Order, new: Order) -> str:
+        """Why `new` cannot take the place of `old`; if it can, what it needs has been claimed."""
+        book = self._book
+        if old.status in FINAL or abs(new.quantity) <= abs(old.filled_quantity):
+            return _NOTHING_LEFT
+        held = book.reserve.release(old.id)
+        if old.status is _HELD or not (refusal := book.claim(new)):
+            return ""
+        if held:
+            book.reserve.hold(old.id, held)
+        return refusal
 
     def link(self, orders: Sequence[Order]) -> None:
         """Let the first of these working orders that trades cancel the others."""
@@ -264,8 +300,8 @@ class SimulatedExchange:
         open_ns = self._book.tape.session_open_ns
         over = [
             order
-            for orders in self.working.values()
-            for order in orders
+            for symbol in sorted(self.working)
+            for order in self.working[symbol]
             if _is_over(order, open_ns, close_ns)
         ]
         for order in over:
@@ -295,16 +331,17 @@ class SimulatedExchange:
                 order.limit_price /= ratio
                 order.stop_price /= ratio
                 order.fill_price /= ratio
+                order.instructions = _rescaled(order.instructions, ratio)
                 if order.id in book.best:
                     book.best[order.id] /= ratio
                 book.log.note(order, time_ns, f"split: {ratio:g} units for each")
-        book.look_again(symbol)
+        if symbol in self.working:
+            book.look_from_now(symbol)
 
-    def _do_later(self, symbol: int, action: Callable[[], None]) -> None:
-        book = self._book
-        at_ns = book.clock.now_ns + self._rules.latency_ns
-        book.later.setdefault(symbol, []).append((at_ns, action))
-        book.look_again(symbol)
+    def _do_later(self, order: Order, act: Callable[[int], None]) -> None:
+        rules, now_ns = self._rules, self._book.clock.now_ns
+        message = Message(now_ns + rules.latency_ns, rules.latency_bars, act)
+        self._book.send_later(order.symbol, message)
 
     # ── matching ─────────────────────────────────────────────────────────────
 
@@ -331,10 +368,7 @@ class SimulatedExchange:
         """Match working orders against the bars ending by `until_ns`, instant by instant."""
         book, floor = self._book, self._floor
         while book.due_ns <= until_ns:
-            lone = floor.lone_order()
-            if not (
-                floor.match_instant(until_ns) if lone is None else floor.match_lone(lone, until_ns)
-            ):
+            if not floor.match_next(until_ns):
                 break
             if book.changed:
                 self._tell_changed()
@@ -360,23 +394,23 @@ class SimulatedExchange:
             self.on_listener_error(order.strategy, error)
 
 
-def _contradiction(order: Order) -> str:
-    """Why an order makes no sense; empty if it does."""
-    force = order.time_in_force
-    if force is _DAY or force is _GTC:
-        return ""
-    if force in (_OPG, _CLS) and order.type not in (_MARKET, _LIMIT):
-        return f"only market and limit orders can be {force}"
-    if force is _GTD and order.instructions.good_till_ns <= order.submitted_ns:
-        return "good_till is not later than now"
-    return ""
+def _rescaled(terms: Instructions, ratio: float) -> Instructions:
+    """The same instructions when one old unit is `ratio` new ones."""
+    if not (terms.trail or terms.take_profit or terms.stop_loss):
+        return terms
+    return replace(
+        terms,
+        trail=terms.trail / ratio,
+        take_profit=terms.take_profit / ratio,
+        stop_loss=terms.stop_loss / ratio,
+    )
 
 
 def _is_over(order: Order, open_ns: int, close_ns: int) -> bool:
     """Whether an order's time is over at the close of a session with these bounds."""
     force = order.time_in_force
     if force is _OPG:
-        return order.submitted_ns < open_ns
+        return order.submitted_ns <= open_ns
     if force is _GTD:
         return order.instructions.good_till_ns <= close_ns
     return force is not _GTC and order.submitted_ns < close_ns

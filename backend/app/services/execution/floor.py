@@ -8,7 +8,7 @@ from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
 from app.core.orders import CLOSING, FINAL, PLAIN, Order
 from app.core.types import MINUTE_NS
-from app.services.execution.attention import ALWAYS, next_row, quiet_band
+from app.services.execution.attention import next_row, quiet_band
 from app.services.execution.book import Book
 from app.services.execution.matching import BarMatcher
 from app.services.execution.tape import NEVER_NS, MinuteBar
@@ -44,36 +44,37 @@ class Floor:
         book = self._book
         row = book.rows.get(symbol)
         if row is None:
-            band = ALWAYS
-            if not (self._late and book.is_waiting(symbol)):
-                band = quiet_band(book.working[symbol], book.best, book.triggered)
-            tape = book.tape
-            row = next_row(tape.bars[symbol], tape.next_rows[symbol], band)
+            row = book.tape.next_rows[symbol]
+            orders = book.working[symbol]
+            if not (self._late and book.is_waiting(symbol)) and orders[0].type is not _MARKET:
+                band = quiet_band(orders, book.best, book.triggered)
+                row = next_row(book.tape.bars[symbol], row, band)
             book.rows[symbol] = row
         return book.tape.end_ns(symbol, row)
 
-    def lone_order(self) -> Order | None:
-        """The one working order, if it is a market order that fills whole: the usual case."""
-        working = self._book.working
-        if len(working) != 1 or not self._is_plain:
-            return None
-        (orders,) = working.values()
-        order = orders[0]
-        return order if len(orders) == 1 and _is_simple(order) else None
+    def match_next(self, until_ns: int) -> bool:
+        """Match the next instant that matters; False if it comes after `until_ns`.
 
-    def match_lone(self, order: Order, until_ns: int) -> bool:
-        """Fill a lone order at the next bar's open; False if that comes after `until_ns`.
-
-        What `match_instant` does, without what cannot concern such an order.
+        A market order that works alone, the usual case, is filled without what cannot concern
+        it: `match_instant` would do the same.
         """
-        book, symbol = self._book, order.symbol
-        tape, row = book.tape, book.tape.next_rows[symbol]
-        book.due_ns = end_ns = tape.end_ns(symbol, row)
+        book = self._book
+        if len(book.working) == 1 and self._is_plain:
+            ((symbol, orders),) = book.working.items()
+            if len(orders) == 1 and _is_simple(orders[0]):
+                return self._match_lone(orders[0], symbol, until_ns)
+        return self.match_instant(until_ns)
+
+    def _match_lone(self, order: Order, symbol: int, until_ns: int) -> bool:
+        book = self._book
+        tape = book.tape
+        bars, row = tape.bars[symbol], tape.next_rows[symbol]
+        book.due_ns = end_ns = bars.end_ns.item(row) if row < len(bars.end_ns) else NEVER_NS
         if end_ns > until_ns:
             return False
         book.clock.now_ns = end_ns
         tape.next_rows[symbol] = row + 1
-        start_ns = tape.bars[symbol].start_ns.item(row)
+        start_ns = bars.start_ns.item(row)
         if order.submitted_ns <= start_ns and tape.is_tradable(symbol, row):
             self._fill_simple(order, row, start_ns, end_ns)
         book.due_ns = -1 if book.working else NEVER_NS
@@ -89,7 +90,8 @@ class Floor:
         book.clock.now_ns = end_ns
         due: Iterable[int] = ends if len(ends) == 1 else sorted(ends)
         for symbol in due:
-            if ends[symbol] == end_ns:
+            # Orders of one symbol may have ended those of another.
+            if symbol in book.working and self.next_end(symbol) == end_ns:
                 self._match(symbol)
         book.due_ns = -1 if book.working else NEVER_NS
         return True
@@ -109,7 +111,8 @@ class Floor:
             return
         bar = self._bar = tape.bar(symbol, row)
         self._room = bar.volume * self._rules.participation_pct / 100.0
-        self._receive_messages(symbol, bar.start_ns)
+        if symbol in book.later:
+            book.receive(symbol, bar.start_ns)
         there = {order.id for order in list(book.working.get(symbol, ())) if self._is_there(order)}
         self._matcher.match(lambda: self._tradable(symbol, there), bar)
         self._end_one_bar_orders(symbol, there, bar)
@@ -135,15 +138,17 @@ class Floor:
         price += slip
         if book.reserve.total:
             book.reserve.release(order.id)
-        added = book.added_units(order, quantity)
-        if added and (refusal := self._refusal(order, added * price, end_ns)):
+        held = book.ledger.positions[order.strategy][order.symbol].quantity
+        added = abs(quantity + held) - abs(held)
+        if added > 0.0 and (refusal := self._refusal(order, added * price, end_ns)):
             book.end_and_tell(order, _REJECTED, refusal)
             return
         book.ledger.apply(order, quantity, price, abs(slip), start_ns, end_ns)
         order.fill_price, order.filled_quantity, order.filled_ns = price, quantity, start_ns
         book.log.record(order, start_ns, _FILLED)
         book.drop(order)
-        book.changed.append(order)
+        if book.is_heard:
+            book.changed.append(order)
 
     def _tradable(self, symbol: int, there: set[int]) -> list[Order]:
         """Working orders that have arrived, and exits of an entry filled within this bar."""
@@ -156,28 +161,15 @@ class Floor:
         if bar is None or order.submitted_ns > bar.start_ns:
             return False
         if order.time_in_force is _GTD and order.instructions.good_till_ns <= bar.start_ns:
-            book.end_and_tell(order, _EXPIRED, "good_till has passed")
+            book.end_and_tell(order, _EXPIRED, "good_till has passed", bar.start_ns)
             return False
-        waiting = book.arrivals.get(order.id)
-        if waiting is None:
+        under_way = book.arrivals.get(order.id)
+        if under_way is None:
             return True
-        arrival_ns, bars_to_miss = waiting
-        if arrival_ns > bar.start_ns:
-            return False
-        if bars_to_miss:
-            book.arrivals[order.id] = (arrival_ns, bars_to_miss - 1)
+        if not under_way.has_arrived(bar.start_ns):
             return False
         del book.arrivals[order.id]
         return True
-
-    def _receive_messages(self, symbol: int, start_ns: int) -> None:
-        """Carry out cancellations and replacements that have arrived by the bar's start."""
-        later = self._book.later
-        if symbol in later:
-            due = [action for at_ns, action in later[symbol] if at_ns <= start_ns]
-            later[symbol] = [each for each in later[symbol] if each[0] > start_ns]
-            for action in due:
-                action()
 
     def _end_one_bar_orders(self, symbol: int, there: set[int], bar: MinuteBar) -> None:
         for order in list(self._book.working.get(symbol, ())):
@@ -205,8 +197,9 @@ class Floor:
             slip = slip if quantity > 0.0 else -slip
         if self._fill(order, quantity, price, slip, time_ns, bar.end_ns):
             self._room -= abs(quantity)
-            self._send_exits(order, within_bar=time_ns == bar.end_ns)
+            self._send_exits(order, price, time_ns, within_bar=time_ns == bar.end_ns)
             self._settle_group(order)
+            self._end_entry(order)
 
     def _fillable(self, order: Order) -> float:
         """Signed units of an order that may trade now; 0.0 if none, which may have ended it."""
@@ -214,7 +207,7 @@ class Floor:
         if order.instructions.reduce_only:
             quantity = self._reducible(order, quantity)
         if self._rules.participation_pct and abs(quantity) > self._room:
-            room = 0.0 if order.time_in_force is _FOK else max(0.0, self._room)
+            room = 0.0 if order.time_in_force is _FOK or self._room <= _TINY else self._room
             whole = order.quantity == int(order.quantity)
             quantity = copysign(float(int(room)) if whole else room, quantity)
         return quantity
@@ -251,11 +244,19 @@ class Floor:
             if held:
                 book.reserve.hold(order.id, held * rest / (rest + abs(quantity)))
             book.look_again(order.symbol)
+            self._end_reduced(order)
         else:
             book.log.record(order, time_ns, _FILLED)
             book.leave(order)
         book.changed.append(order)
         return True
+
+    def _end_reduced(self, order: Order) -> None:
+        """Cancel what is left of a reduce-only order that has closed the position."""
+        book = self._book
+        position = book.ledger.positions[order.strategy][order.symbol]
+        if order.instructions.reduce_only and not position.quantity:
+            book.end(order, _CANCELED, "reduce-only: the position is closed")
 
     def _refusal(self, order: Order, value: float, bar_end_ns: int) -> str:
         """Why a fill that enlarges the position cannot be; empty if it can."""
@@ -269,29 +270,44 @@ class Floor:
             return "not enough buying power at the price of the fill"
         return ""
 
-    def _send_exits(self, entry: Order, *, within_bar: bool) -> None:
-        """Let the exits of an entry work for what has been filled of it."""
+    def _send_exits(self, entry: Order, price: float, time_ns: int, *, within_bar: bool) -> None:
+        """Let the exits of an entry work for what has been filled of it, last at `price`."""
         book = self._book
         for leg in book.groups.exits_of(entry):
             leg.quantity = -entry.filled_quantity
             if leg.status is _HELD:
-                book.log.record(leg, book.clock.now_ns, _NEW, f"order {entry.id} was filled")
+                book.log.record(leg, time_ns, _NEW, f"order {entry.id} was filled")
                 book.work(leg)
-            if within_bar and leg.type is _LIMIT:
-                self._matcher.keep_out_of_bar(leg)
+            if within_bar:
+                self._matcher.exit_sent(leg, price)
+
+    def _end_entry(self, leg: Order) -> None:
+        """Once an exit has traded, cancel what is left of its entry."""
+        if not leg.parent:
+            return
+        entry = self._book.log.orders[leg.parent - 1]
+        if entry.status not in FINAL:
+            self._book.end_and_tell(entry, _CANCELED, f"its exit, order {leg.id}, was filled")
 
     def _settle_group(self, order: Order) -> None:
         """Cancel the orders linked to one that was filled; shrink them if it was partly."""
-        book = self._book
-        for other in book.groups.others(order):
+        for other in self._book.groups.others(order):
             if other.status in FINAL:
                 continue
-            if order.status is _FILLED:
-                book.end_and_tell(other, _CANCELED, f"order {order.id} was filled")
+            if order.status in FINAL:
+                self._book.end_and_tell(other, _CANCELED, f"order {order.id} was filled")
             else:
-                other.quantity = copysign(order.remaining, other.quantity) + other.filled_quantity
-                cause = f"order {order.id} was partly filled"
-                book.log.note(other, book.clock.now_ns, cause)
+                self._shrink(other, order)
+
+    def _shrink(self, other: Order, filled: Order) -> None:
+        """Leave no more of an order than there is left of the one `filled` that it is linked to."""
+        book, before, left = self._book, abs(other.remaining), abs(filled.remaining)
+        if left >= before:
+            return
+        other.quantity = copysign(left, other.quantity) + other.filled_quantity
+        if held := book.reserve.release(other.id):
+            book.reserve.hold(other.id, held * left / before)
+        book.log.note(other, book.clock.now_ns, f"order {filled.id} was partly filled")
 
 
 def _is_simple(order: Order) -> bool:

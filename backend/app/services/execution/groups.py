@@ -26,7 +26,8 @@ class Groups:
         """Let one of `orders` cancel the others; those linked to them before join."""
         members: list[Order] = []
         for order in orders:
-            members += self._members.pop(order.group, [order]) if order.group else [order]
+            if order not in members:
+                members += self._members.pop(order.group) if order.group else [order]
         group = members[0].id
         for order in members:
             order.group = group
@@ -43,4 +44,6 @@ class Groups:
         for orders in (self._exits.get(old.parent, []), self._members.get(old.group, [])):
             orders[:] = [new if order is old else order for order in orders]
         if old.id in self._exits:
-            self._exits[new.id] = self._exits.pop(old.id)
+            exits = self._exits[new.id] = self._exits.pop(old.id)
+            for order in exits:
+                order.parent = new.id

@@ -87,8 +87,17 @@ class Ledger:
         cost = abs(quantity) * slippage
         self.account.cash -= quantity * price + fee
         self._log += (time_ns, order.id, strategy, symbol, quantity, price, fee, cost, bar_end_ns)
-        _move(self.positions[strategy][symbol], quantity, price)
-        self._hold(symbol, self.holdings[symbol] + quantity)
+        position, before = self.positions[strategy][symbol], self.holdings[symbol]
+        if not position.quantity:
+            position.quantity, position.average_price = quantity, price
+        elif position.quantity == -quantity:
+            position.quantity = position.average_price = 0.0
+        else:
+            _move(position, quantity, price)
+        if before >= 0.0 and before + quantity > _TINY:
+            self.holdings[symbol] = before + quantity
+        else:
+            self._hold(symbol, before + quantity)
 
     def split(self, symbol: int, ratio: float, time_ns: int) -> None:
         """Multiply what is held of a symbol by `ratio`, and divide its average price."""

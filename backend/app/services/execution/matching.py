@@ -1,23 +1,26 @@
 """One bar against one symbol's working orders, in the order in which things happen in a bar.
 
-1. The open: every order that trades at the open price, in the order they came.
+1. The open: every order that trades at the open price, in the order they came; then, in the
+   same way, exits of the entries among them.
 2. Within the bar, stops: the less favourable reading comes first.
-3. Within the bar, limits.
+3. Within the bar, limits; then the stops of entries among them.
 4. The close: orders for the session's last print.
 
-An exit that belongs to an entry filled at the open takes part in what follows. Of an entry
-filled within the bar only the stop can still trade in that bar: whether the target was touched
-before or after the entry is not known, and the worse is taken.
+An exit that belongs to an entry filled at the open takes part in all of it. Of an entry filled
+within the bar only the stop can still trade in that bar: whether the target was touched before
+or after the entry is not known, and the worse is taken. What is left of a stop order that has
+been triggered is a market order.
 """
 
 from collections.abc import Callable, Sequence
 
 from app.core.enums import OrderType, TimeInForce
-from app.core.orders import Order
+from app.core.orders import FINAL, Order
 from app.services.execution.pricing import (
     limit_at_open,
     limit_within,
     stop_at_open,
+    stop_of_exit,
     stop_within,
     trailed,
 )
@@ -30,12 +33,15 @@ _OPG, _CLS = TimeInForce.OPG, TimeInForce.CLS
 Trade = Callable[[Order, float, int], None]
 """Fill what can be filled of an order at a price and time; the exchange provides it."""
 
+PriceIn = Callable[[Order, MinuteBar], float]
+"""At what price an order trades in one part of a bar; 0.0 if it does not."""
+
 
 class BarMatcher:
     """Matches orders against bars.
 
-    `triggered` has the ids of stop-limit orders that are limit orders by now, `best` the best
-    price of each trailing stop since it works; both are the book's.
+    `triggered` has the ids of stop orders of all kinds whose price has been reached, `best` the
+    best price of each trailing stop since it works; both are the book's.
     """
 
     def __init__(
@@ -46,6 +52,7 @@ class BarMatcher:
         self._trade = trade
         self._touch = touch
         self._not_in_bar: set[int] = set()
+        self._sent_at: dict[int, float] = {}
 
     def match(self, working: Callable[[], Sequence[Order]], bar: MinuteBar) -> None:
         """Let everything that trades in `bar` trade, in the order of this module.
@@ -54,64 +61,69 @@ class BarMatcher:
         sent within it included.
         """
         self._not_in_bar.clear()
-        for order in working():
-            self._at(order, self._open_price(order, bar), bar.start_ns)
+        self._sent_at.clear()
+        self._match_each(working, bar, self._open_price, bar.start_ns, set())
         looked_at: set[int] = set()
-        self._match_stops(working, bar, looked_at)
+        self._match_each(working, bar, self._stop_price, bar.end_ns, looked_at)
         for order in working():
-            if order.id not in self._not_in_bar:
-                self._at(order, self._limit_price(order, bar), bar.end_ns)
-        self._match_stops(working, bar, looked_at)
+            self._match_one(order, bar, self._limit_price, bar.end_ns)
+        self._match_each(working, bar, self._stop_price, bar.end_ns, looked_at)
         if bar.is_last:
             for order in working():
-                self._at(order, self._close_price(order, bar), bar.end_ns)
+                self._match_one(order, bar, self._close_price, bar.end_ns)
         for order in working():
-            if order.type is _TRAILING:
+            if order.type is _TRAILING and order.id not in self._triggered:
                 self._trail(order, bar)
 
-    def _match_stops(
-        self, working: Callable[[], Sequence[Order]], bar: MinuteBar, looked_at: set[int]
+    def _match_each(
+        self,
+        working: Callable[[], Sequence[Order]],
+        bar: MinuteBar,
+        price: PriceIn,
+        time_ns: int,
+        looked_at: set[int],
     ) -> None:
-        """Stops within the bar; again for the exits that an entry among them has sent."""
+        """Match each order once, in turn also the exits that an entry among them has sent."""
         while orders := [order for order in working() if order.id not in looked_at]:
             looked_at.update(order.id for order in orders)
             for order in orders:
-                self._at(order, self._stop_price(order, bar), bar.end_ns)
+                self._match_one(order, bar, price, time_ns)
 
-    def keep_out_of_bar(self, order: Order) -> None:
-        """The target of an entry filled within the bar waits for the next one."""
-        self._not_in_bar.add(order.id)
+    def _match_one(self, order: Order, bar: MinuteBar, price: PriceIn, time_ns: int) -> None:
+        if order.status in FINAL or order.id in self._not_in_bar:
+            return
+        if at := price(order, bar):
+            self._trade(order, at, time_ns)
+
+    def exit_sent(self, order: Order, price: float) -> None:
+        """Its entry has filled within the bar at `price`: a target waits for the next bar."""
+        self._sent_at[order.id] = price
+        if order.type is _LIMIT:
+            self._not_in_bar.add(order.id)
 
     # ── prices ───────────────────────────────────────────────────────────────
-
-    def _at(self, order: Order, price: float, time_ns: int) -> None:
-        if price and order.remaining:
-            self._trade(order, price, time_ns)
 
     def _open_price(self, order: Order, bar: MinuteBar) -> float:
         if order.time_in_force is _CLS or (order.time_in_force is _OPG and not bar.is_first):
             return 0.0
-        if order.type is _MARKET:
-            return bar.open
         buy = order.quantity > 0.0
         if self._is_limit(order):
             return limit_at_open(order.limit_price, bar.open, buy=buy, touch=self._touch)
-        price = stop_at_open(order.stop_price, bar.open, buy=buy)
-        if not price or order.type is not _STOP_LIMIT:
-            return price
-        self._triggered.add(order.id)
-        return self._allowed(order, price, buy=buy)
+        if order.type is _MARKET or order.id in self._triggered:
+            return bar.open
+        return self._trigger(order, stop_at_open(order.stop_price, bar.open, buy=buy))
 
     def _stop_price(self, order: Order, bar: MinuteBar) -> float:
-        if order.type is _MARKET or self._is_limit(order):
+        if order.type in (_MARKET, _LIMIT) or order.id in self._triggered:
             return 0.0
-        buy = order.quantity > 0.0
-        price = stop_within(order.stop_price, bar.high, bar.low, buy=buy)
-        if not price or order.type is not _STOP_LIMIT:
-            return price
-        self._triggered.add(order.id)
-        self._not_in_bar.add(order.id)
-        return self._allowed(order, price, buy=buy)
+        buy, stop = order.quantity > 0.0, order.stop_price
+        if order.id in self._sent_at:
+            price = stop_of_exit(stop, self._sent_at[order.id], bar.high, bar.low, buy=buy)
+        else:
+            price = stop_within(stop, bar.high, bar.low, buy=buy)
+        if price:
+            self._not_in_bar.add(order.id)
+        return self._trigger(order, price)
 
     def _limit_price(self, order: Order, bar: MinuteBar) -> float:
         if not self._is_limit(order) or order.time_in_force in (_OPG, _CLS):
@@ -130,13 +142,17 @@ class BarMatcher:
         return 0.0
 
     def _is_limit(self, order: Order) -> bool:
-        return order.type is _LIMIT or order.id in self._triggered
+        return order.type is _LIMIT or (order.type is _STOP_LIMIT and order.id in self._triggered)
 
-    @staticmethod
-    def _allowed(order: Order, price: float, *, buy: bool) -> float:
-        """The price at which a stop-limit was triggered, if its limit allows to trade there."""
-        within = price <= order.limit_price if buy else price >= order.limit_price
-        return price if within else 0.0
+    def _trigger(self, order: Order, price: float) -> float:
+        """Note that a stop was reached at `price`, if any; that price, if a limit allows it."""
+        if not price:
+            return 0.0
+        self._triggered.add(order.id)
+        if order.type is not _STOP_LIMIT:
+            return price
+        limit = order.limit_price
+        return price if (price <= limit if order.quantity > 0.0 else price >= limit) else 0.0
 
     def _trail(self, order: Order, bar: MinuteBar) -> None:
         """Move a trailing stop behind the best price of a bar that is over."""

@@ -12,8 +12,9 @@ limits. Zero means no trade; every price is above zero.
 | stop          | the bar opens at or beyond the stop          | the open                        |
 | stop          | the bar reaches the stop                     | the stop                        |
 | stop-limit    | triggered as a stop; the limit then allows   | the open or the stop            |
-| stop-limit    | triggered before, from the next bar on       | as a limit order                |
-| trailing stop | as a stop where it stood when the bar began  | the open or the stop            |
+| stop-limit    | triggered at an open, or in a bar before     | as a limit order                |
+| stop          | triggered before, with a rest                | the open                        |
+| trailing stop | as a stop where it stood when the bar began  | as a stop                       |
 | ``opg``       | in the session's first print                 | its open                        |
 | ``cls``       | in the session's last print                  | its close                       |
 
@@ -45,7 +46,15 @@ def stop_within(stop: float, high: float, low: float, *, buy: bool) -> float:
     return stop if (high >= stop if buy else low <= stop) else 0.0
 
 
+def stop_of_exit(stop: float, entry: float, high: float, low: float, *, buy: bool) -> float:
+    """Price of a stop order sent within a bar when its entry traded at `entry`; 0.0: no trade.
+
+    One that lies beyond `entry` already trades there, like one that a bar opens beyond.
+    """
+    return stop_at_open(stop, entry, buy=buy) or stop_within(stop, high, low, buy=buy)
+
+
 def trailed(best: float, trail: float, trail_pct: float, *, buy: bool) -> float:
-    """Where a trailing stop stands when `best` is the best price since it works."""
+    """Where a trailing stop stands when `best` is the best price since it works; never below 0."""
     distance = trail or best * trail_pct / 100.0
-    return best + distance if buy else best - distance
+    return best + distance if buy else max(0.0, best - distance)

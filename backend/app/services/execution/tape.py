@@ -42,6 +42,7 @@ class Tape:
         self._first_rows = [0] * symbols
         self._suspects: list[frozenset[int]] = [frozenset()] * symbols
         self._last_closes = [0.0] * symbols
+        self._rescaled = [(-1, 0.0)] * symbols
         self._last_prints_ns = [-1] * symbols
 
     def load(
@@ -57,18 +58,20 @@ class Tape:
         """
         for symbol, old in enumerate(self.bars):
             if len(old):
-                self._last_closes[symbol] = old.close.item(-1)
+                self._last_closes[symbol] = self.close_of(symbol, len(old))
                 row = _last_print(old, len(old))
                 if row >= 0:
                     self._last_prints_ns[symbol] = old.start_ns.item(row)
         self.bars = list(bars)
+        self._rescaled = [(-1, 0.0)] * len(self.bars)
         self.next_rows = [0] * len(self.bars)
         self._first_rows = list(first_rows)
         self._suspects = list(suspects)
 
     def scale(self, symbol: int, ratio: float) -> None:
-        """Express the close carried over from before in new units: one old is `ratio` new ones."""
-        self._last_closes[symbol] /= ratio
+        """Express the latest close in new units: one old unit is `ratio` new ones."""
+        rows = self.closed_rows(symbol)
+        self._rescaled[symbol] = (rows, self.close_of(symbol, rows) / ratio)
 
     def closed_rows(self, symbol: int) -> int:
         """How many bars of the batch have ended by now: also the row of the next one."""
@@ -82,8 +85,14 @@ class Tape:
 
     def last_close(self, symbol: int) -> float:
         """Close of the latest bar that has ended by now; 0.0 before the first."""
-        row = self.closed_rows(symbol)
-        return self.bars[symbol].close.item(row - 1) if row else self._last_closes[symbol]
+        return self.close_of(symbol, self.closed_rows(symbol))
+
+    def close_of(self, symbol: int, rows: int) -> float:
+        """Close of the latest of the batch's first `rows` bars, in the units of the time after."""
+        at_split, close = self._rescaled[symbol]
+        if rows == at_split:
+            return close
+        return self.bars[symbol].close.item(rows - 1) if rows else self._last_closes[symbol]
 
     def end_ns(self, symbol: int, row: int) -> int:
         """End of a bar; a time that never comes for a row behind the batch."""

@@ -10,6 +10,7 @@ from app.core.carry import Carry
 from app.core.corporate_actions import NO_ACTIONS, SessionActions
 from app.core.costs import Commission, NoCommission, NoSlippage, Slippage
 from app.core.data_structures import BarColumns
+from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.fill_rules import FillRules
@@ -19,7 +20,6 @@ from app.core.run_log import RunLog
 from app.core.session_data import SeriesKey, SessionData
 from app.core.sessions import SessionGrid
 from app.core.strategy import (
-    BarCursor,
     BarsView,
     Clock,
     IndicatorValue,
@@ -28,6 +28,7 @@ from app.core.strategy import (
     Strategy,
 )
 from app.core.strategy.declarations import resolve_interval
+from app.core.strategy.views import cursor_class
 from app.services.execution.exchange import SimulatedExchange
 from app.services.execution.ledger import Ledger
 from app.services.execution.overnight import Overnight
@@ -83,6 +84,8 @@ class Simulation:
         self._plan = Plan.for_symbols(symbols)
         for key in extra_series:
             self._plan.want_series(*key)
+        per_bar = [e.strategy for e in entries if not e.strategy.is_cross_sectional()]
+        self._fields = frozenset[str]().union(*(each.named_fields() for each in per_bar))
         self._bound = strategies = [_Bound(entry, self._plan) for entry in entries]
         self.parameters = {bound.entry.name: bound.parameters for bound in strategies}
         self.derivation = Derivation(self._plan, sessions, self.data, actions)
@@ -192,7 +195,8 @@ class Simulation:
         handles = [(want.attribute, *self._handle(want)) for want in wanted]
         for attribute, handle, _ in handles:
             setattr(strategy, attribute, handle)
-        cursor = BarCursor(symbol, self.clock, self._columns((symbol, strategy.interval)))
+        columns = self._columns((symbol, strategy.interval))
+        cursor = cursor_class(self._fields)(symbol, self.clock, columns)
         if strategy.interval == ONE_MINUTE:
             self.exchange.tape.minute_cursors[position] = cursor
         return BarFeed(
@@ -217,7 +221,7 @@ class Simulation:
             strategy=strategy,
             symbols=symbols,
             interval=strategy.interval,
-            cursor=BarCursor("", self.clock, BarColumns.empty),
+            cursor=cursor_class(frozenset(BAR_FIELDS))("", self.clock, BarColumns.empty),
             slice_=Slice(symbols, self.clock),
             indicators=indicators,
         )

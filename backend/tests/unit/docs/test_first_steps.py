@@ -132,4 +132,5 @@ def test_the_piece_of_config_in_strategies_is_accepted():
     assert [each.name for each in read_session_config(example | piece).strategies] == [
         "cross",
         "mine",
+        "ours",
     ]

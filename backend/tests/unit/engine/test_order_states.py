@@ -23,6 +23,7 @@ LISTED = {
     (S.HELD, S.NEW),
     (S.HELD, S.CANCELED),
     (S.HELD, S.EXPIRED),
+    (S.HELD, S.REPLACED),
     (S.NEW, S.PARTIALLY_FILLED),
     (S.NEW, S.FILLED),
     (S.NEW, S.CANCELED),

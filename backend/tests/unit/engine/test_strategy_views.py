@@ -183,9 +183,9 @@ def test_an_indicator_has_no_value_before_the_run() -> None:
             """Nothing."""
 
     with pytest.raises(AttributeError, match="sma has no value before the run starts"):
-        _ = Declares().sma
-    with pytest.raises(AttributeError, match="more has no bars before the run starts"):
-        _ = Declares().more
+        _ = Declares().sma.value
+    with pytest.raises(AttributeError, match="more has no close before the run starts"):
+        _ = Declares().more.close
 
 
 # ── further series of bars ───────────────────────────────────────────────────
