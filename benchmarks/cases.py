@@ -108,6 +108,7 @@ ENTRIES = (
     _peer(work.W1, NAUTILUS, "nautilus", "W1", repetitions=5),
     _ours(work.W2, PER_BAR, "W2"),
     _peer(work.W2, NAUTILUS, "nautilus", "W2", repetitions=3),
+    Entry(workload=work.W3, engine=PER_BAR, module="mismartera_orders", case="W3"),
     _ours(work.FRESH, PER_BAR, "W1FromFile", repetitions=7, is_fresh=True),
     _peer(work.FRESH, BACKTESTING, "backtesting_py", "W1", repetitions=5, is_fresh=True),
     _peer(work.FRESH, NAUTILUS, "nautilus", "W1", repetitions=3, is_fresh=True),

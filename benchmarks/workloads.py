@@ -6,6 +6,8 @@ CASH = 1_000_000.0
 QUANTITY = 100
 COMMISSION_PER_SHARE = 0.005
 FAST, SLOW = 10, 30
+EXIT_DISTANCE, STEP = 0.50, 0.02
+"""W3: from the close it is decided at, how far its exits are, and its limits and stops."""
 TIE = 1e-6
 """Averages closer than this are equal, and equal averages are no signal."""
 
@@ -86,6 +88,12 @@ W2 = Workload(
     what=f"50 symbols in one account, 20 sessions, {_SMA} on five-minute closes, fills by minute",
     expected=Answer(573_039.50, 3_023),
 )
+W3 = Workload(
+    name="W3",
+    dataset="D1",
+    what="one symbol, 252 sessions, entries of every type, two exits in flight on nearly every bar",
+    expected=Answer(980_257.50, 1_423),
+)
 FRESH = Workload(
     name="fresh", dataset="D1", what="a new process: start, imports, load D1, W1", expected=_W1
 )
@@ -109,4 +117,4 @@ AGGREGATIONS = tuple(
         ("1d", "486dd365619fb469"),
     )
 )
-WORKLOADS = {workload.name: workload for workload in (W1, W2, FRESH, *AGGREGATIONS, READ)}
+WORKLOADS = {workload.name: workload for workload in (W1, W2, W3, FRESH, *AGGREGATIONS, READ)}

@@ -341,8 +341,8 @@ def _recent(orders: Sequence[Order], number: int) -> Order:
     return orders[-1 - back % len(orders)]
 
 
-def simulate(session: RandomSession) -> tuple[RunLog, Simulation]:
-    """The session on the simulated exchange."""
+def simulate(session: RandomSession, *, minutes: int = 0) -> tuple[RunLog, Simulation]:
+    """The session on the simulated exchange, at once or in batches of so many minutes."""
     entries, simulation = [], []
     for number in range(session.strategies):
         members = {"session": session, "number": number, "simulation": simulation}
@@ -364,9 +364,15 @@ def simulate(session: RandomSession) -> tuple[RunLog, Simulation]:
             actions=session.actions,
         )
     )
-    until_ns = session.sessions.close_ns.item(-1)
-    log = simulation[0].run(session.minutes, history_until_ns=0, until_ns=until_ns)
-    return log, simulation[0]
+    first_ns, last_ns = session.sessions.open_ns.item(0), session.sessions.close_ns.item(-1)
+    run, at_once = simulation[0], last_ns - first_ns
+    reached_ns = first_ns
+    while reached_ns < last_ns:
+        until_ns = min(last_ns, reached_ns + (minutes * MINUTE_NS or at_once))
+        batch = {s: bars.between(reached_ns, until_ns) for s, bars in session.minutes.items()}
+        run.stepper.step(run.derivation.step(batch, until_ns))
+        reached_ns = until_ns
+    return run.stepper.finish(), run
 
 
 # ── the reference ────────────────────────────────────────────────────────────

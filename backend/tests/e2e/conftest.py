@@ -38,4 +38,4 @@ def typed(
     sys.path[:] = paths
     forget_settings()
     logger.remove()
-    logger.add(sys.stderr)
+    logger.add(sys.__stderr__)

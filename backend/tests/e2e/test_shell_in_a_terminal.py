@@ -153,6 +153,7 @@ def test_a_session_is_watched_and_steered_between_two_ctrl_c(open_terminal, home
     terminal.until("interrupted")
     terminal.line("system pause", "paused")
     terminal.line("time advance", "2025-11-07 09:31")
+    terminal.until(PROMPT)
     terminal.keys(CTRL_D)
     terminal.until("is under way; stop it and leave?")
     terminal.keys("y\r")
@@ -169,7 +170,7 @@ def test_tab_completes_and_history_outlives_the_shell(open_terminal, home):
     first.keys(TAB)
     first.until("BRAVO")
     first.keys("\r")
-    first.until("no bar is impossible")
+    first.until("11,520 bars, 30 sessions")
     first.until(PROMPT)
     first.keys(CTRL_D)
     assert first.process.wait(10) == 0
@@ -178,7 +179,7 @@ def test_tab_completes_and_history_outlives_the_shell(open_terminal, home):
     second.keys(UP)
     second.until("data validate BRAVO")
     second.keys("\r")
-    second.until("no bar is impossible")
+    second.until("11,520 bars, 30 sessions")
 
 
 def test_lines_from_a_pipe(home):

@@ -84,7 +84,8 @@ def test_cash_and_positions_make_equity_at_every_bar(market: Market, terms: Term
             prices[end_ns][symbol] = price
     assert curve.time_ns.tolist() == sorted(prices)
     for row, end_ns in enumerate(sorted(prices)):
-        while flows and flows[0].time_ns < end_ns:
+        # The curve ends with the last bar, and has there what comes after it.
+        while flows and (flows[0].time_ns < end_ns or row == len(prices) - 1):
             cash += flows.pop(0).amount
         while splits and splits[0].time_ns < end_ns:
             split = splits.pop(0)
@@ -102,7 +103,6 @@ def test_cash_and_positions_make_equity_at_every_bar(market: Market, terms: Term
         assert close(curve.equity[row], cash + value, scale)
         assert curve.equity[row] == curve.cash[row] + curve.position_value[row]
     assert not pending
-    # What comes after the last bar of a run that ends without further ones.
     assert close(log.final_cash, cash + sum(flow.amount for flow in flows), terms.cash)
 
 
@@ -117,11 +117,15 @@ def test_what_strategies_see_of_the_account_is_the_curve(market: Market, terms: 
     curve = RunResult(log).equity_curve
     at = {time: row for row, time in enumerate(curve.time_ns.tolist())}
     asked = [entry for entry in diary if entry[3] in ("bar", "slice")]
+    last_ns = int(curve.time_ns[-1]) if len(curve.time_ns) else 0
+    later = sum(flow.amount for flow in log.cash_flows if flow.time_ns >= last_ns)
     for time_ns, *_, cash, equity in asked:
         # A bar cut short by the close may end where no minute does.
         row = at.get(time_ns, int(np.searchsorted(curve.time_ns, time_ns)) - 1)
-        assert close(cash, curve.cash[row], terms.cash)
-        assert close(equity, curve.equity[row], terms.cash * terms.leverage)
+        # The curve's last row also has what comes after the last bar.
+        more = later if row in (-1, len(curve.time_ns) - 1) else 0.0
+        assert close(cash, curve.cash[row] - more, terms.cash)
+        assert close(equity, curve.equity[row] - more, terms.cash * terms.leverage)
     assert asked or not any(map(len, market.minutes.values()))
 
 
@@ -132,8 +136,7 @@ def test_trades_fills_and_positions_agree(market: Market, terms: Terms) -> None:
     result = RunResult(log)
     trades, curve, fills = result.trade_columns, result.equity_curve, log.fills
     scale = terms.cash * terms.leverage + float(np.abs(fills.quantity * fills.price).sum())
-    last_ns = max((int(bars.end_ns[-1]) for bars in log.bars.values() if len(bars)), default=0)
-    flows = sum(flow.amount for flow in log.cash_flows if flow.time_ns < last_ns)
+    flows = sum(flow.amount for flow in log.cash_flows) if len(curve.time_ns) else 0.0
     # The P&L of all trades, open ones marked, and what came without one, is what was made.
     assert close(float(trades.net.sum()) + flows, curve.final_equity - terms.cash, scale)
     assert close(float(trades.commission.sum()), float(fills.commission.sum()), scale)

@@ -9,6 +9,7 @@ from collections import Counter
 
 import pytest
 
+from tests.engine_walks import described
 from tests.random_sessions import difference, draw_session, simulate
 
 SESSIONS = int(os.environ.get("MISMARTERA_RANDOM_SESSIONS", "400"))
@@ -19,6 +20,15 @@ PARTS = 8
 def test_orders_events_fills_and_cash_are_those_of_the_reference(part: int) -> None:
     for seed in range(part, SESSIONS, PARTS):
         assert not difference(seed)
+
+
+@pytest.mark.parametrize("minutes", [1, 4, 300])
+def test_batches_change_nothing(minutes: int) -> None:
+    """However the stream is cut: in a session, at its end, in the night."""
+    for seed in range(60 if minutes > 1 else 20):
+        session = draw_session(seed)
+        whole, cut = (described(simulate(session, minutes=m)[0]) for m in (0, minutes))
+        assert cut == whole, seed
 
 
 def test_the_random_sessions_have_everything_in_them() -> None:

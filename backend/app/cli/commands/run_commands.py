@@ -149,7 +149,7 @@ def honesty(
     what: Annotated[str, typer.Argument(help="A session config, or the id of a run.")],
     as_json: Json = False,
 ) -> None:
-    """Return under naive, realistic and pessimistic assumptions, and which one pays.
+    """Return under naive, realistic and pessimistic assumptions.
 
     The session runs on its own terms, on naive ones (free, at once, a touch fills), on harsher
     ones, and with each assumption switched alone: up to fourteen runs that leave no record.

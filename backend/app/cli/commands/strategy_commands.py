@@ -17,7 +17,7 @@ Json = Annotated[bool, JSON_OPTION]
 
 @app.command("list", epilog="Example: strategy list")
 def list_strategies(as_json: Json = False) -> None:
-    """The strategies that come with the platform, and those in your folder."""
+    """The platform's strategies and those in your folder."""
     from app.cli.output import console, print_json
     from app.cli.run_tables import render_strategies
     from app.config.settings import get_settings

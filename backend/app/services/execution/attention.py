@@ -7,7 +7,8 @@ from app.core.enums import OrderType, TimeInForce
 from app.core.orders import Order
 
 _FIRST_LOOK, _LARGEST_LOOK = 64, 8_192
-_PATIENT = (TimeInForce.DAY, TimeInForce.GTC)
+PATIENT = (TimeInForce.DAY, TimeInForce.GTC)
+"""Times in force that no single bar ends."""
 _INFINITY = float("inf")
 
 Band = tuple[float, float]
@@ -26,7 +27,7 @@ def quiet_band(orders: Iterable[Order], best: dict[int, float], triggered: set[i
     """
     lowest, highest = 0.0, _INFINITY
     for order in orders:
-        if order.type is OrderType.MARKET or order.time_in_force not in _PATIENT:
+        if order.type is OrderType.MARKET or order.time_in_force not in PATIENT:
             return ALWAYS
         buy = order.quantity > 0.0
         is_limit = order.type is OrderType.LIMIT

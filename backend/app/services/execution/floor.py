@@ -8,7 +8,7 @@ from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
 from app.core.orders import CLOSING, FINAL, PLAIN, Order
 from app.core.types import MINUTE_NS
-from app.services.execution.attention import next_row, quiet_band
+from app.services.execution.attention import PATIENT, next_row, quiet_band
 from app.services.execution.book import Book
 from app.services.execution.matching import BarMatcher
 from app.services.execution.tape import NEVER_NS, MinuteBar
@@ -113,9 +113,11 @@ class Floor:
         self._room = bar.volume * self._rules.participation_pct / 100.0
         if symbol in book.later:
             book.receive(symbol, bar.start_ns)
-        there = {order.id for order in list(book.working.get(symbol, ())) if self._is_there(order)}
-        self._matcher.match(lambda: self._tradable(symbol, there), bar)
-        self._end_one_bar_orders(symbol, there, bar)
+        there = [order for order in list(book.working.get(symbol, ())) if self._is_there(order)]
+        self._matcher.match(there, bar)
+        for order in there:
+            if order.time_in_force not in PATIENT and order.status not in FINAL:
+                self._end_after_bar(order, bar)
         self._bar = None
 
     # ── who takes part ───────────────────────────────────────────────────────
@@ -150,11 +152,6 @@ class Floor:
         if book.is_heard:
             book.changed.append(order)
 
-    def _tradable(self, symbol: int, there: set[int]) -> list[Order]:
-        """Working orders that have arrived, and exits of an entry filled within this bar."""
-        orders = self._book.working.get(symbol, ())
-        return [order for order in orders if order.id in there or order.parent in there]
-
     def _is_there(self, order: Order) -> bool:
         """Whether an order may trade in the bar: it was sent before, and has arrived."""
         bar, book = self._bar, self._book
@@ -171,15 +168,13 @@ class Floor:
         del book.arrivals[order.id]
         return True
 
-    def _end_one_bar_orders(self, symbol: int, there: set[int], bar: MinuteBar) -> None:
-        for order in list(self._book.working.get(symbol, ())):
-            if order.id not in there:
-                continue
-            if order.time_in_force in _ONE_BAR:
-                cause = f"{order.time_in_force}: its one bar is over"
-                self._book.end_and_tell(order, _CANCELED, cause)
-            elif order.time_in_force is _OPG and bar.is_first:
-                self._book.end_and_tell(order, _EXPIRED, "the session has opened")
+    def _end_after_bar(self, order: Order, bar: MinuteBar) -> None:
+        """End an order whose time in force ends with the bar it could trade in."""
+        if order.time_in_force in _ONE_BAR:
+            cause = f"{order.time_in_force}: its one bar is over"
+            self._book.end_and_tell(order, _CANCELED, cause)
+        elif order.time_in_force is _OPG and bar.is_first:
+            self._book.end_and_tell(order, _EXPIRED, "the session has opened")
 
     # ── fills ────────────────────────────────────────────────────────────────
 
@@ -278,8 +273,9 @@ class Floor:
             if leg.status is _HELD:
                 book.log.record(leg, time_ns, _NEW, f"order {entry.id} was filled")
                 book.work(leg)
+                self._matcher.exit_begins(leg)
             if within_bar:
-                self._matcher.exit_sent(leg, price)
+                self._matcher.exit_waits(leg, price)
 
     def _end_entry(self, leg: Order) -> None:
         """Once an exit has traded, cancel what is left of its entry."""

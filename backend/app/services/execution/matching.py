@@ -12,7 +12,7 @@ or after the entry is not known, and the worse is taken. What is left of a stop 
 been triggered is a market order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 from app.core.enums import OrderType, TimeInForce
 from app.core.orders import FINAL, Order
@@ -51,51 +51,44 @@ class BarMatcher:
         self._best = best
         self._trade = trade
         self._touch = touch
+        self._orders: list[Order] = []
         self._not_in_bar: set[int] = set()
         self._sent_at: dict[int, float] = {}
 
-    def match(self, working: Callable[[], Sequence[Order]], bar: MinuteBar) -> None:
+    def match(self, orders: list[Order], bar: MinuteBar) -> None:
         """Let everything that trades in `bar` trade, in the order of this module.
 
-        `working` gives the symbol's orders that can trade in the bar, exits that an entry has
-        sent within it included.
+        `orders` are those that can trade in the bar, in the order they began to work; exits
+        that are sent within it are added to the list, and to the passes that go over it.
         """
+        self._orders = orders
         self._not_in_bar.clear()
         self._sent_at.clear()
-        self._match_each(working, bar, self._open_price, bar.start_ns, set())
-        looked_at: set[int] = set()
-        self._match_each(working, bar, self._stop_price, bar.end_ns, looked_at)
-        for order in working():
-            self._match_one(order, bar, self._limit_price, bar.end_ns)
-        self._match_each(working, bar, self._stop_price, bar.end_ns, looked_at)
+        self._match_each(orders, bar, self._open_price, bar.start_ns)
+        self._match_each(orders, bar, self._stop_price, bar.end_ns)
+        done = len(orders)
+        self._match_each(orders[:], bar, self._limit_price, bar.end_ns)
+        self._match_each(orders[done:], bar, self._stop_price, bar.end_ns)
         if bar.is_last:
-            for order in working():
-                self._match_one(order, bar, self._close_price, bar.end_ns)
-        for order in working():
+            self._match_each(orders[:], bar, self._close_price, bar.end_ns)
+        for order in orders:
             if order.type is _TRAILING and order.id not in self._triggered:
                 self._trail(order, bar)
 
     def _match_each(
-        self,
-        working: Callable[[], Sequence[Order]],
-        bar: MinuteBar,
-        price: PriceIn,
-        time_ns: int,
-        looked_at: set[int],
+        self, orders: Iterable[Order], bar: MinuteBar, price: PriceIn, time_ns: int
     ) -> None:
-        """Match each order once, in turn also the exits that an entry among them has sent."""
-        while orders := [order for order in working() if order.id not in looked_at]:
-            looked_at.update(order.id for order in orders)
-            for order in orders:
-                self._match_one(order, bar, price, time_ns)
+        for order in orders:
+            if order.status in FINAL or order.id in self._not_in_bar:
+                continue
+            if at := price(order, bar):
+                self._trade(order, at, time_ns)
 
-    def _match_one(self, order: Order, bar: MinuteBar, price: PriceIn, time_ns: int) -> None:
-        if order.status in FINAL or order.id in self._not_in_bar:
-            return
-        if at := price(order, bar):
-            self._trade(order, at, time_ns)
+    def exit_begins(self, order: Order) -> None:
+        """An exit begins to work within the bar: its entry has filled."""
+        self._orders.append(order)
 
-    def exit_sent(self, order: Order, price: float) -> None:
+    def exit_waits(self, order: Order, price: float) -> None:
         """Its entry has filled within the bar at `price`: a target waits for the next bar."""
         self._sent_at[order.id] = price
         if order.type is _LIMIT:
@@ -156,6 +149,8 @@ class BarMatcher:
 
     def _trail(self, order: Order, bar: MinuteBar) -> None:
         """Move a trailing stop behind the best price of a bar that is over."""
+        if order.status in FINAL:
+            return
         buy, best = order.quantity > 0.0, self._best[order.id]
         better = min(best, bar.low) if buy else max(best, bar.high)
         if better != best:
