@@ -61,7 +61,13 @@ def test_named_files_exist(page):
         re.findall(r"`((?:app|backend|docs|examples|benchmarks)/[\w./-]*)`", text_of(page))
     ):
         root = REPOSITORY / "backend" if path.startswith("app/") else REPOSITORY
-        made = ("backend/data", "backend/validation", "backend/.venv", "backend/user_strategies", "benchmarks/.")
+        made = (
+            "backend/data",
+            "backend/validation",
+            "backend/.venv",
+            "backend/user_strategies",
+            "benchmarks/.",
+        )
         made_by_running = path.startswith(made)
         assert made_by_running or (root / path).exists(), path
 
