@@ -31,7 +31,7 @@ class Floor:
         self._slippage = slippage
         self._rules = rules
         self._late = bool(rules.latency_ns or rules.latency_bars)
-        self._is_plain = not (self._late or rules.participation_pct)
+        self._cap_pct = rules.participation_pct
         self._is_exact = isinstance(slippage, NoSlippage)
         self._matcher = BarMatcher(
             self._trade, triggered=book.triggered, best=book.best, touch=rules.touch_fills
@@ -59,9 +59,9 @@ class Floor:
         it: `match_instant` would do the same.
         """
         book = self._book
-        if len(book.working) == 1 and self._is_plain:
+        if len(book.working) == 1 and not self._late:
             ((symbol, orders),) = book.working.items()
-            if len(orders) == 1 and _is_simple(orders[0]):
+            if len(orders) == 1 and self._fills_whole(orders[0], book.tape.next_rows[symbol]):
                 return self._match_lone(orders[0], symbol, until_ns)
         return self.match_instant(until_ns)
 
@@ -79,6 +79,17 @@ class Floor:
             self._fill_simple(order, row, start_ns, end_ns)
         book.due_ns = -1 if book.working else NEVER_NS
         return True
+
+    def _fills_whole(self, order: Order, row: int) -> bool:
+        """Whether an order asks for no more than a bar's open, and the bar has room for it all."""
+        if not _is_simple(order):
+            return False
+        if not self._cap_pct:
+            return True
+        volumes = self._book.tape.bars[order.symbol].volume
+        if order.filled_quantity or row >= len(volumes):
+            return False
+        return abs(order.quantity) <= volumes.item(row) * self._cap_pct / 100.0
 
     def match_instant(self, until_ns: int) -> bool:
         """Match every bar of the next instant that matters; False if it comes after `until_ns`."""
@@ -104,13 +115,13 @@ class Floor:
         if not tape.is_tradable(symbol, row):
             return
         orders = book.working[symbol]
-        if len(orders) == 1 and self._is_plain and _is_simple(orders[0]):
+        if len(orders) == 1 and not self._late and self._fills_whole(orders[0], row):
             order, bars = orders[0], tape.bars[symbol]
             if order.submitted_ns <= (start_ns := bars.start_ns.item(row)):
                 self._fill_simple(order, row, start_ns, bars.end_ns.item(row))
             return
         bar = self._bar = tape.bar(symbol, row)
-        self._room = bar.volume * self._rules.participation_pct / 100.0
+        self._room = bar.volume * self._cap_pct / 100.0
         if symbol in book.later:
             book.receive(symbol, bar.start_ns)
         there = [order for order in list(book.working.get(symbol, ())) if self._is_there(order)]
@@ -201,7 +212,7 @@ class Floor:
         quantity = order.remaining
         if order.instructions.reduce_only:
             quantity = self._reducible(order, quantity)
-        if self._rules.participation_pct and abs(quantity) > self._room:
+        if self._cap_pct and abs(quantity) > self._room:
             room = 0.0 if order.time_in_force is _FOK or self._room <= _TINY else self._room
             whole = order.quantity == int(order.quantity)
             quantity = copysign(float(int(room)) if whole else room, quantity)
