@@ -44,7 +44,7 @@ class FiveMinuteCross(Cross):
 
 
 class _Backtest(Case):
-    """Timed: `run_backtest` on a ready frame per symbol, and statistics of its result."""
+    """Timed: `run_backtest` on a ready frame per symbol and every statistic of its result."""
 
     strategy: type[Strategy] = Cross
 
@@ -71,20 +71,9 @@ class W1Woken(_Backtest):
 
 
 class W2(_Backtest):
-    """Fifty symbols, decided on five-minute bars that the run itself makes.
-
-    Timed with the account's statistics: its peer computes none at all.
-    """
+    """Fifty symbols, decided on five-minute bars that the run itself makes."""
 
     strategy = FiveMinuteCross
-
-    def run(self) -> RunResult:
-        """One backtest with the account's statistics."""
-        result = run_backtest(
-            self.strategy, self.bars, cash=CASH, commission=PerShare(COMMISSION_PER_SHARE)
-        )
-        _ = result.metrics
-        return result
 
 
 class W1FromFile(Case):
