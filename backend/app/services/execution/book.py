@@ -106,7 +106,7 @@ class Book:
         """A symbol's orders are to be looked at from a row on."""
         self.tape.next_rows[symbol] = row
         self.rows.pop(symbol, None)
-        self.due_ns = -1
+        self.due_ns = min(self.due_ns, self.clock.now_ns + 1)  # what has ended fills nothing
 
     def receive(self, symbol: int, start_ns: int) -> None:
         """Let the messages act that have arrived when the symbol's next bar starts."""
