@@ -20,6 +20,20 @@ PUBLIC = None
 
 ACCESS: Mapping[str, Role | None] = {
     "GET /health": PUBLIC,
+    # session
+    "GET /session/data": Role.VIEWER,
+    "GET /session/indicators": Role.VIEWER,
+    "GET /session/quality": Role.VIEWER,
+    # system
+    "GET /system/configs": Role.VIEWER,
+    "GET /system/status": Role.VIEWER,
+    "POST /system/pause": Role.TRADER,
+    "POST /system/resume": Role.TRADER,
+    "POST /system/speed": Role.TRADER,
+    "POST /system/start": Role.TRADER,
+    "POST /system/step": Role.TRADER,
+    "POST /system/stop": Role.TRADER,
+    "PUT /system/speed": Role.TRADER,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 

@@ -197,6 +197,14 @@ class SystemManager:
             )
         self._active("speed").pace.set_speed(float(speed_multiplier))
 
+    def require_running(self, action: str) -> None:
+        """See that a session is running, paused or not, for `action` to make sense.
+
+        Raises:
+            WrongStateError: none is.
+        """
+        self._active(action)
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout` seconds."""
         return self._run is None or self._run.wait(timeout)
