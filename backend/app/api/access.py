@@ -20,6 +20,15 @@ PUBLIC = None
 
 ACCESS: Mapping[str, Role | None] = {
     "GET /health": PUBLIC,
+    # market data
+    "GET /market-data/bars/{symbol:path}": Role.VIEWER,
+    "GET /market-data/imports/{import_id}": Role.VIEWER,
+    "GET /market-data/latest/{symbol:path}": Role.VIEWER,
+    "GET /market-data/quality/{symbol:path}": Role.VIEWER,
+    "GET /market-data/stream_status": Role.VIEWER,
+    "GET /market-data/symbols": Role.VIEWER,
+    "GET /market-data/ticks/{symbol:path}": Role.VIEWER,
+    "POST /market-data/import": Role.TRADER,
     # session
     "GET /session/data": Role.VIEWER,
     "GET /session/indicators": Role.VIEWER,
