@@ -9,7 +9,7 @@ import polars as pl
 from app.core.data_structures import BarColumns
 from app.core.exceptions import DataNotFoundError
 from app.core.intervals import ONE_MINUTE, Interval
-from app.core.types import DAY_NS
+from app.core.types import DAY_NS, MINUTE_NS
 from app.managers.data_manager.api import DataManager
 from app.managers.data_manager.bars import Bars, market_time
 
@@ -63,7 +63,7 @@ def bars_page(
     coverage = manager.coverage(symbol)
     margin_ns = 0 if interval == ONE_MINUTE else 7 * DAY_NS  # a week begins before its first bar
     first_ns = max(span[0], coverage.first_ns - margin_ns)
-    last_ns = min(span[1], coverage.last_ns + 1, manager.now_ns())
+    last_ns = min(span[1], coverage.last_ns + MINUTE_NS, manager.now_ns())
     if first_ns >= last_ns:
         return BarsPage(Bars(symbol, interval, BarColumns.empty(), manager.timezone), None)
     if interval == ONE_MINUTE:

@@ -119,6 +119,12 @@ def test_longer_bars_are_those_of_the_minutes(viewer, msft, interval) -> None:
         ]
 
 
+def test_a_longer_bar_may_begin_with_the_last_minute(api, viewer) -> None:
+    api.installation.store("AA", minutes(MONDAY, count=61))  # 09:30 to 10:30, its minute included
+    found = viewer.get(f"{BARS}AA?interval=1h").json()["items"]
+    assert [each["timestamp"][11:16] for each in found] == ["14:30", "15:30"]
+
+
 @pytest.mark.parametrize("interval", ["1m", "5m"])
 def test_prices_with_a_split_taken_out(api, viewer, tmp_path, interval) -> None:
     api.installation.store(
