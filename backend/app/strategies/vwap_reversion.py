@@ -43,19 +43,21 @@ class VwapReversion(Strategy):
         if not self.vwap.value > 0.0 or self.orders:
             return
         minute = (self.now_ns - self.opened_ns) // MINUTE_NS
-        is_late = self.minutes_to_close <= self.exit_minutes
         distance_pct = 100.0 * (bar.close / self.vwap.value - 1.0)
         if self.position.quantity:
-            self._leave(bar.close, distance_pct, is_late=is_late)
+            self._leave(bar.close, distance_pct)
         elif abs(distance_pct) < self.band_pct:
             self.is_armed = True
-        elif self.is_armed and minute >= self.first_minute and not is_late:
+        elif self.is_armed and minute >= self.first_minute and not self._is_late():
             (self.sell if distance_pct > 0.0 else self.buy)(self.quantity)
 
-    def _leave(self, price: float, distance_pct: float, *, is_late: bool) -> None:
+    def _is_late(self) -> bool:
+        return self.minutes_to_close <= self.exit_minutes
+
+    def _leave(self, price: float, distance_pct: float) -> None:
         side = 1.0 if self.position.quantity > 0.0 else -1.0
         loss_pct = 100.0 * side * (1.0 - price / self.position.average_price)
         is_back = side * distance_pct >= 0.0
-        if is_back or is_late or loss_pct >= self.stop_pct:
+        if is_back or loss_pct >= self.stop_pct or self._is_late():
             self.is_armed = is_back
             self.close()
