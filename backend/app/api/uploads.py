@@ -44,6 +44,16 @@ async def _upload(request: Request) -> AsyncIterator[Upload]:
 ReceivedFile = Annotated[Upload, Depends(_upload)]
 """Parameter of a route: the uploaded file."""
 
+
+def _fields() -> dict[str, dict[str, Any]]:
+    """The schema of each field, of texts without their type: whatever a form holds is text."""
+    fields = ImportForm.model_json_schema(ref_template="#/components/schemas/{model}")["properties"]
+    return {
+        name: {key: value for key, value in schema.items() if (key, value) != ("type", "string")}
+        for name, schema in fields.items()
+    }
+
+
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -59,9 +69,7 @@ FORM: dict[str, Any] = {
                             "format": "binary",
                             "description": "A .csv, .csv.gz or .parquet file.",
                         },
-                        **ImportForm.model_json_schema(ref_template="#/components/schemas/{model}")[
-                            "properties"
-                        ],
+                        **_fields(),
                     },
                 }
             }

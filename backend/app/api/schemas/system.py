@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Known, Moment, moment_of
+from app.api.schemas.values import Asked, Known, Moment, Whole, moment_of
 from app.core.enums import SystemState
 from app.managers.system_manager.api import SystemStatus
 from app.threads.progress import RunProgress
@@ -31,8 +31,8 @@ class StartRequest(Asked):
 class StepRequest(Asked):
     """How far to let a paused session go on."""
 
-    count: int = Field(
-        1, strict=True, ge=1, le=1_000, description="Instants at which bars close.", examples=[1]
+    count: Whole = Field(
+        1, ge=1, le=1_000, description="Instants at which bars close.", examples=[1]
     )
 
 
@@ -40,6 +40,7 @@ class SpeedRequest(Asked):
     """How fast time goes."""
 
     speed_multiplier: float = Field(
+        strict=True,
         ge=0,
         le=1e9,
         allow_inf_nan=False,
