@@ -9,24 +9,27 @@ from app.core.data_structures import BarColumns
 from tests.api_fixtures import Api
 from tests.system_fixtures import minutes, session_config
 
-FRIDAY, MONDAY = date(2024, 1, 5), date(2024, 1, 8)
+FRIDAY, MONDAY, TUESDAY = date(2024, 1, 5), date(2024, 1, 8), date(2024, 1, 9)
 ROUTES = ("data", "quality", "indicators")
 
 
 @pytest.fixture
 def paused(api: Api) -> TestClient:
-    """A viewer of a session that is 11 minutes into its Monday; BRAVO misses one minute of it."""
-    full = minutes(FRIDAY, MONDAY)
+    """A viewer of a session that is 11 minutes into its Monday; BRAVO misses one minute of it.
+
+    Its Tuesday has been read ahead.
+    """
+    full = minutes(FRIDAY, MONDAY, TUESDAY)
     api.installation.store("ALPHA", full)
     api.installation.store(
-        "BRAVO", BarColumns.concatenate([full.slice(0, 395), full.slice(396, 780)])
+        "BRAVO", BarColumns.concatenate([full.slice(0, 395), full.slice(396, 1_170)])
     )
     trader = api.as_("trader")
     config = session_config(
         "ALPHA",
         "BRAVO",
         first="2024-01-08",
-        last="2024-01-08",
+        last="2024-01-09",
         strategies={
             "cross": ("sma_cross", {"fast": 2, "slow": 4, "quantity": 1, "interval": "5m"})
         },
