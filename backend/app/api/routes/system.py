@@ -1,12 +1,12 @@
 """The system: start a session, steer it, see what it does."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from app.api.access import Actor
 from app.api.changes import write_down
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
-from app.api.responses import errors
+from app.api.responses import errors, written
 from app.api.schemas.system import ConfigNames, SpeedRequest, StartRequest, Status, StepRequest
 from app.core.enums import SystemState
 from app.models.session_config import list_named
@@ -14,10 +14,10 @@ from app.models.session_config import list_named
 router = APIRouter(prefix="/system", tags=["system"])
 
 
-@router.get("/status", summary="What the system is doing")
-def status(platform: Served) -> Status:
+@router.get("/status", response_model=Status, summary="What the system is doing")
+def status(platform: Served) -> Response:
     """State, session, progress, speed, threads, and the reason if the session failed."""
-    return Status.of(platform.system.status())
+    return written(Status.of(platform.system.status()))
 
 
 @router.get("/configs", summary="The session configs that can be started by name")
