@@ -47,6 +47,18 @@ def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
     return [text if ns else None for text, ns in zip(texts, array.tolist(), strict=True)]
 
 
+def settle(db: Session) -> None:
+    """Before the first statement of a large unit of work: let the database finish the last one.
+
+    SQLite moves what was committed from its log into the database when the log is long, in the
+    commit that made it so, whose caller waits. To begin with it here is to have room in the log
+    for what comes: nobody waits for this if other work goes on meanwhile.
+    """
+    connection = db.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
+
+
 def insert_rows(
     db: Session, table: Table, names: Sequence[str], columns: Sequence[Sequence[object]]
 ) -> None:
