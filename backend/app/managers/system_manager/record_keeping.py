@@ -64,7 +64,7 @@ class Recorder:
             undo.callback(shutil.rmtree, record.folder, ignore_errors=True)
             try:
                 path = self._keep_both(run, result, record)
-            except SQLAlchemyError as error:
+            except (SQLAlchemyError, DatabaseError) as error:
                 raise _not_recorded(record, error) from error
             undo.pop_all()
         return path
@@ -89,7 +89,7 @@ def _write_rows(db: Session, run: SessionRun, result: RunResult, record: RunReco
     RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
 
 
-def _not_recorded(record: RunRecord, error: SQLAlchemyError) -> DatabaseError:
+def _not_recorded(record: RunRecord, error: SQLAlchemyError | DatabaseError) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     return DatabaseError(
         f"the run {record.id} could not be recorded ({reason}): neither rows nor files of it "
