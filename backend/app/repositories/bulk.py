@@ -1,9 +1,7 @@
 """Many rows at once: the fastest way each database has, inside the caller's unit of work."""
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,7 @@ from app.core.types import Int64s
 _CHUNK = 200
 """Rows a statement: SQLite takes 32,766 values in one, and no table has 150 columns."""
 
-_COPY_CHUNK = 500
-"""Rows a message to PostgreSQL."""
-
 _TIMES_OF_ROWS = ("created_at", "updated_at")
-_SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def new_keys(count: int, time_ns: int) -> list[str]:
@@ -74,6 +67,8 @@ def insert_rows(
     Raises:
         DatabaseError: the database refuses a row, or cannot be written.
     """
+    if not columns[0]:
+        return
     connection = db.connection()
     driver = connection.dialect.loaded_dbapi
     given = dict(zip(names, columns, strict=True))
@@ -119,29 +114,13 @@ def _interleaved(columns: Sequence[Sequence[object]], count: int) -> list[object
 def _copy(cursor: Any, table: str, columns: Mapping[str, Sequence[object]]) -> None:
     """Insert into PostgreSQL; `cursor` is psycopg's."""
     with cursor.copy(f"COPY {_quoted(table)} ({_listed(columns)}) FROM STDIN") as stream:
-        rows = zip(*map(_fields, columns.values()), strict=True)
-        while chunk := "\n".join(map("\t".join, islice(rows, _COPY_CHUNK))):
-            stream.write(chunk + "\n")
+        for row in zip(*columns.values(), strict=True):
+            stream.write_row(row)
 
 
 def _is_one_value(column: Sequence[object]) -> bool:
     """Whether all values are the same; columns that differ mostly do so at their ends."""
-    return not column or (column[0] == column[-1] and column.count(column[0]) == len(column))
-
-
-def _fields(column: Sequence[object]) -> Sequence[str]:
-    """The values as fields of COPY's text format."""
-    if _is_one_value(column):
-        return [_field(value) for value in column[:1]] * len(column)
-    return [_field(value) for value in column]
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return r"\N"
-    if isinstance(value, str) and _SPECIAL.search(value):
-        return value.translate(_ESCAPES)
-    return str(value)
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
 
 
 def _listed(names: Iterable[str]) -> str:
