@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from types import CodeType, FunctionType, MappingProxyType
+from types import CodeType, FunctionType
 from typing import Any, ClassVar, Protocol, Unpack
 
 from app.core.data_structures.columns import BAR_FIELDS
@@ -57,31 +57,15 @@ class OrderDesk(Protocol):
         """
 
 
-def _declared(cls: type, kind: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        for name in vars(base):
-            found.pop(name, None)
-        for name, value in vars(base).get("__declared__", {}).items():
-            found.pop(name, None)
-            if isinstance(value, kind):
-                found[name] = value
-    return found
-
-
 class _Declaring(type):
     """Keeps what a class body declares beside the class instead of on it.
 
     An attribute of an object that the class has as well is looked up twice at each access, and
     the interpreter cannot remember where it was: in a strategy that costs a tenth of a run. On
     the class a declaration is found all the same: ``SmaCross.fast_sma``.
-
-    A class means what its body and its bases say when it is made: `__every__` has, by kind,
-    all its declarations, so that making an object of it need not gather them again.
     """
 
     __declared__: dict[str, Any]
-    __every__: dict[type, Mapping[str, Any]]
 
     def __new__(
         cls, name: str, bases: tuple[type, ...], body: dict[str, Any], **options: Any
@@ -92,7 +76,6 @@ class _Declaring(type):
         made.__declared__ = found
         for key in found:
             type.__delattr__(made, key)
-        made.__every__ = {kind: MappingProxyType(_declared(made, kind)) for kind in _DECLARED}
         return made
 
     def __getattr__(cls, name: str) -> Any:
@@ -336,19 +319,19 @@ class Strategy(metaclass=_Declaring):
     # ── what the platform asks of the class ──────────────────────────────────
 
     @classmethod
-    def declared_parameters(cls) -> Mapping[str, Parameter[Any]]:
+    def declared_parameters(cls) -> dict[str, Parameter[Any]]:
         """Parameters by name, those of base classes first."""
-        return cls.__every__[Parameter]
+        return _declared(cls, Parameter)
 
     @classmethod
-    def declared_indicators(cls) -> Mapping[str, Indicator]:
+    def declared_indicators(cls) -> dict[str, Indicator]:
         """Indicators by attribute name."""
-        return cls.__every__[Indicator]
+        return _declared(cls, Indicator)
 
     @classmethod
-    def declared_bars(cls) -> Mapping[str, Bars]:
+    def declared_bars(cls) -> dict[str, Bars]:
         """Further series of bars by attribute name."""
-        return cls.__every__[Bars]
+        return _declared(cls, Bars)
 
     @classmethod
     def named_fields(cls) -> frozenset[str]:
@@ -385,6 +368,18 @@ class Strategy(metaclass=_Declaring):
 def _names(code: CodeType) -> set[str]:
     inner = (const for const in code.co_consts if isinstance(const, CodeType))
     return set(code.co_names).union(*map(_names, inner))
+
+
+def _declared(cls: type, kind: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        body = vars(base)
+        found = {name: value for name, value in found.items() if name not in body}
+        for name, value in body.get("__declared__", {}).items():
+            found.pop(name, None)
+            if isinstance(value, kind):
+                found[name] = value
+    return found
 
 
 def _tif(word: str) -> TimeInForce:
