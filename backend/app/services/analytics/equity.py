@@ -70,9 +70,10 @@ def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
     """The curve of the whole account over `grid` (default: every bar end of the run)."""
     times = time_grid(list(log.bars.values())) if grid is None else grid
     fills = log.fills
-    cash = _Stairs(times, fills.bar_end_ns).levels(log.starting_cash, cash_flows(fills))
+    rows = times.searchsorted(fills.bar_end_ns)
+    cash = _Stairs(len(times), rows).levels(log.starting_cash, cash_flows(fills))
     cash = _with_flows(cash, times, log.cash_flows)
-    values = _values(log, times)
+    values = _values(log, times, rows)
     value = next(values, np.zeros(len(times)))
     gross = np.abs(value)
     for more in values:
@@ -89,8 +90,9 @@ def symbol_curves(log: RunLog, grid: Int64s) -> Iterator[EquityCurve]:
     however many symbols there are, and finds them in the processor's cache.
     """
     fills, flows = log.fills, cash_flows(log.fills)
+    rows = grid.searchsorted(fills.bar_end_ns)
     for index, own in enumerate(rows_by_book(fills.symbol, len(log.symbols))):
-        stairs = _Stairs(grid, fills.bar_end_ns[own])
+        stairs = _Stairs(len(grid), rows[own])
         cash = stairs.levels(log.starting_cash, flows[own])
         cash = _with_flows(cash, grid, [flow for flow in log.cash_flows if flow.symbol == index])
         value = _value(log, index, grid, stairs, own)
@@ -113,16 +115,17 @@ def symbol_position(log: RunLog, index: int, grid: Int64s) -> Floats:
     They are the units of that time: a split multiplies them from the first bar after it on.
     """
     own = np.flatnonzero(log.fills.symbol == index)
-    units = _final_units(log, index, _Stairs(grid, log.fills.bar_end_ns[own]), own)
+    rows = grid.searchsorted(log.fills.bar_end_ns[own])
+    units = _final_units(log, index, _Stairs(len(grid), rows), own)
     ratio = later_ratio(log, index, grid, at_once=False)
     return units if ratio is None else units / ratio
 
 
-def _values(log: RunLog, grid: Int64s) -> Iterator[Floats]:
-    """Worth of the position in each symbol that was traded."""
+def _values(log: RunLog, grid: Int64s, rows: Int64s) -> Iterator[Floats]:
+    """Worth of the position in each symbol that was traded; fills show from `rows` of `grid` on."""
     for index, own in enumerate(rows_by_book(log.fills.symbol, len(log.symbols))):
         if len(own):
-            yield _value(log, index, grid, _Stairs(grid, log.fills.bar_end_ns[own]), own)
+            yield _value(log, index, grid, _Stairs(len(grid), rows[own]), own)
 
 
 def _value(log: RunLog, index: int, grid: Int64s, stairs: "_Stairs", own: Int64s) -> Floats:
@@ -192,10 +195,12 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
         growth += last_close(bars, grid) / first_open
         times, amounts = _dividends_held(log, index)
         if len(times):
-            income += _Stairs(grid, times).levels(0.0, amounts / first_open)
-    value = log.starting_cash * growth / max(len(traded), 1)
-    cash = log.starting_cash * income / max(len(traded), 1)
-    return _curve(log.starting_cash, grid, cash, value, value)
+            rows = grid.searchsorted(times)
+            income += _Stairs(len(grid), rows).levels(0.0, amounts / first_open)
+    for part in (growth, income) if log.dividends else (growth,):
+        part *= log.starting_cash
+        part /= max(len(traded), 1)
+    return _curve(log.starting_cash, grid, income, growth, growth)
 
 
 def held_returns_pct(log: RunLog) -> Floats:
@@ -247,24 +252,24 @@ def _with_flows(cash: Floats, grid: Int64s, flows: Sequence[CashFlow]) -> Floats
         return cash
     times = np.minimum(np.array([flow.time_ns for flow in flows], np.int64), grid[-1])
     amounts = np.array([flow.amount for flow in flows], np.float64)
-    return cash + _Stairs(grid, times).levels(0.0, amounts)
+    return cash + _Stairs(len(grid), grid.searchsorted(times)).levels(0.0, amounts)
 
 
 class _Stairs:
-    """Where on a grid of times something changes: found once for all columns that change there."""
+    """Columns of `length` rows that change from `rows` on, and nowhere else."""
 
     __slots__ = ("_lengths", "_order")
 
-    def __init__(self, grid: Int64s, change_ns: Int64s) -> None:
+    def __init__(self, length: int, rows: Int64s) -> None:
         self._order: Int64s | None = None
-        if len(change_ns) > 1 and bool((change_ns[1:] < change_ns[:-1]).any()):
-            self._order = np.argsort(change_ns, kind="stable")
-            change_ns = change_ns[self._order]
-        rows = grid.searchsorted(change_ns)
-        self._lengths = np.diff(np.concatenate(([0], rows, [len(grid)])))
+        if len(rows) > 1 and bool((rows[1:] < rows[:-1]).any()):
+            self._order = np.argsort(rows, kind="stable")
+            rows = rows[self._order]
+        edges = np.concatenate(([0], rows, [length]))
+        self._lengths = edges[1:] - edges[:-1]
 
     def levels(self, first: float, changes: Floats) -> Floats:
-        """``first`` plus the sum of the `changes` made up to and including each time."""
+        """``first`` plus the sum of the `changes` made up to and including each row."""
         if self._order is not None:
             changes = changes[self._order]
         levels: Floats = np.cumsum(np.concatenate(([first], changes)))
