@@ -22,6 +22,7 @@ from app.core.types import Floats
 
 _DECLARED = (Parameter, Indicator, Bars)
 _NUMBERS = (int, float)
+_MARKET = OrderType.MARKET
 _LARGEST = sys.float_info.max
 
 
@@ -302,7 +303,7 @@ class Strategy(metaclass=_Declaring):
         if quantity.__class__ not in _NUMBERS or not 0.0 < quantity <= _LARGEST:
             require_number("quantity", quantity)
             quantity = float(quantity)
-        order_type, asked = OrderType.MARKET, PLAIN
+        order_type, asked = _MARKET, PLAIN
         if limit is not None or stop is not None or terms:
             order_type, asked = read_terms(limit, stop, terms)
         return self._desk.submit(

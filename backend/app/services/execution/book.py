@@ -106,7 +106,9 @@ class Book:
         """A symbol's orders are to be looked at from a row on."""
         self.tape.next_rows[symbol] = row
         self.rows.pop(symbol, None)
-        self.due_ns = min(self.due_ns, self.clock.now_ns + 1)  # what has ended fills nothing
+        soonest_ns = self.clock.now_ns + 1  # what has ended fills nothing
+        if soonest_ns < self.due_ns:
+            self.due_ns = soonest_ns
 
     def receive(self, symbol: int, start_ns: int) -> None:
         """Let the messages act that have arrived when the symbol's next bar starts."""
