@@ -197,9 +197,11 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
         if len(times):
             rows = grid.searchsorted(times)
             income += _Stairs(len(grid), rows).levels(0.0, amounts / first_open)
-    for part in (growth, income) if log.dividends else (growth,):
-        part *= log.starting_cash
-        part /= max(len(traded), 1)
+    growth *= log.starting_cash
+    growth /= max(len(traded), 1)
+    if log.dividends:
+        income *= log.starting_cash
+        income /= max(len(traded), 1)
     return _curve(log.starting_cash, grid, income, growth, growth)
 
 

@@ -107,7 +107,7 @@ class Book:
         self.tape.next_rows[symbol] = row
         self.rows.pop(symbol, None)
         soonest_ns = self.clock.now_ns + 1  # what has ended fills nothing
-        if soonest_ns < self.due_ns:
+        if soonest_ns < self.due_ns:  # noqa: PLR1730  # twice as fast as min()
             self.due_ns = soonest_ns
 
     def receive(self, symbol: int, start_ns: int) -> None:

@@ -115,7 +115,7 @@ class Calls:
         loop(
             rows,
             self._clock,
-            exchange.working,
+            exchange.book,
             exchange.match_until,
             feed.on_event,
             feed.cursor,
@@ -125,7 +125,7 @@ class Calls:
     def _merged_loop(self, rows: Iterator[tuple[Any, ...]]) -> None:
         width = max(len(feed.handles) for feed in self._feeds)
         loop = merged_feeds_loop(self._fields, width, heard=self._exchange.is_heard)
-        loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
+        loop(rows, self._clock, self._exchange.book, self._exchange.match_until)
 
 
 def _ignore(_bar: BarCursor) -> None:
