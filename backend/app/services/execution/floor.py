@@ -107,9 +107,11 @@ class Floor:
         book.clock.now_ns = end_ns
         due: Iterable[int] = ends if len(ends) == 1 else sorted(ends)
         for symbol in due:
-            # Orders of one symbol may have ended those of another.
-            if symbol in book.working and self.next_end(symbol) == end_ns:
-                self._match(symbol)
+            # Orders of one symbol may have ended those of another, or have changed them.
+            if symbol in book.working:
+                is_as_it_was = symbol in book.rows
+                if (ends[symbol] if is_as_it_was else self.next_end(symbol)) == end_ns:
+                    self._match(symbol)
         book.due_ns = -1 if book.working else NEVER_NS
         return True
 
