@@ -129,8 +129,11 @@ class Strategy(metaclass=_Declaring):
 
     def __init__(self, **parameters: Any) -> None:
         values = resolve(self.declared_parameters(), parameters)
-        unset = (*self.declared_indicators(), *self.declared_bars())
-        self.__dict__.update(values, **{name: NotYet(name) for name in unset})
+        # One by one: to touch `__dict__` would make every attribute slower to read from then on.
+        for name, value in values.items():
+            setattr(self, name, value)
+        for name in (*self.declared_indicators(), *self.declared_bars()):
+            setattr(self, name, NotYet(name))
         self.parameters = values
         self.check()
 

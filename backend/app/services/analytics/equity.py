@@ -283,5 +283,5 @@ def _curve(
 ) -> EquityCurve:
     equity = cash + value
     peak = np.maximum.accumulate(equity) if len(equity) else equity
-    np.maximum(peak, starting_cash, out=peak)
+    peak[: peak.searchsorted(starting_cash)] = starting_cash
     return EquityCurve(starting_cash, grid, cash, value, gross, equity, peak)

@@ -13,14 +13,6 @@ from app.services.execution.order_log import OrderLog
 from app.services.execution.reserve import Reserve
 from app.services.execution.tape import NEVER_NS, Tape
 
-ALIVE = (
-    OrderStatus.PENDING_NEW,
-    OrderStatus.HELD,
-    OrderStatus.NEW,
-    OrderStatus.PARTIALLY_FILLED,
-)
-
-
 @dataclass(slots=True, eq=False)
 class UnderWay:
     """What arrives at `at_ns` (UTC nanoseconds) and acts after `bars_to_miss` further bars."""
@@ -75,7 +67,7 @@ class Book:
 
     def alive(self) -> list[Order]:
         """Orders in no final state: under way, held, or working."""
-        return [order for order in self.log.orders if order.status in ALIVE]
+        return [order for order in self.log.orders if order.status not in FINAL]
 
     def work(self, order: Order, row: int | None = None) -> None:
         """Put an order among the working ones; `row` is its symbol's next bar, if known."""

@@ -71,6 +71,7 @@ class Calls:
         last = int(self._columns[0].searchsorted(until_ns, side="right"))
         while self._next < last:
             rows = slice(self._next, min(last, self._next + _CALLS_AT_A_TIME))
+            self._chunk = []  # let go of first, so that the new ones find its memory in the cache
             self._chunk = self._rows_as_lists(rows)
             if is_cut():
                 return False
