@@ -13,6 +13,7 @@ from app.services.execution.order_log import OrderLog
 from app.services.execution.reserve import Reserve
 from app.services.execution.tape import NEVER_NS, Tape
 
+
 @dataclass(slots=True, eq=False)
 class UnderWay:
     """What arrives at `at_ns` (UTC nanoseconds) and acts after `bars_to_miss` further bars."""
