@@ -188,21 +188,39 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
     dividends are kept as cash.
     """
     traded = [index for index, name in enumerate(log.symbols) if len(log.bars[name])]
-    growth, income = np.zeros(len(grid)), np.zeros(len(grid))
-    for index in traded:
-        bars = final_prices(log, index)
-        first_open = float(bars.open[0])
-        growth += last_close(bars, grid) / first_open
-        times, amounts = _dividends_held(log, index)
-        if len(times):
-            rows = grid.searchsorted(times)
-            income += _Stairs(len(grid), rows).levels(0.0, amounts / first_open)
+    growth = _total((_growth(log, index, grid) for index in traded), len(grid))
     growth *= log.starting_cash
     growth /= max(len(traded), 1)
-    if log.dividends:
-        income *= log.starting_cash
-        income /= max(len(traded), 1)
+    if not log.dividends:
+        return _curve(log.starting_cash, grid, np.zeros(len(grid)), growth, growth)
+    income = _total((_income(log, index, grid) for index in traded), len(grid))
+    income *= log.starting_cash
+    income /= max(len(traded), 1)
     return _curve(log.starting_cash, grid, income, growth, growth)
+
+
+def _growth(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Worth over `grid` of one unit of money put into a symbol at its first open."""
+    bars = final_prices(log, index)
+    growth: Floats = last_close(bars, grid) / bars.open[0]
+    return growth
+
+
+def _income(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Dividends by each time of `grid` on one unit of money put in at the first open."""
+    times, amounts = _dividends_held(log, index)
+    per_open = amounts / final_prices(log, index).open[0]
+    return _Stairs(len(grid), grid.searchsorted(times)).levels(0.0, per_open)
+
+
+def _total(columns: Iterator[Floats], length: int) -> Floats:
+    """The sum of `columns` of some `length`, added up in the memory of the first."""
+    total = next(columns, None)
+    if total is None:
+        return np.zeros(length)
+    for column in columns:
+        total += column
+    return total
 
 
 def held_returns_pct(log: RunLog) -> Floats:
