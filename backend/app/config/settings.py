@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 HOME = Path(__file__).resolve().parents[2]
@@ -21,6 +21,12 @@ class Settings(BaseSettings):
     strategies_dir: Path = Field(Path("user_strategies"), description="Your strategies, as files.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     log_level: str = Field("INFO", description="Least severe level written to the log.")
+    api_host: str = Field("127.0.0.1", description="Address the API listens on.")
+    api_port: int = Field(8000, ge=0, le=65_535, description="Port of the API; 0: a free one.")
+    secret_key: SecretStr = Field(SecretStr(""), description="Signs the tokens of logins.")
+    access_token_minutes: int = Field(10, ge=1, le=60, description="Life of an access token.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a login at most.")
+    cors_origins: str = Field("", description="Web pages that may call the API, by commas.")
 
     def model_post_init(self, _context: object) -> None:
         """Make every path absolute and fill in the default database."""

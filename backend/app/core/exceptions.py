@@ -3,7 +3,8 @@
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
-│   └── DataNotFoundError     nothing stored for what was asked
+│   ├── DataNotFoundError     nothing stored for what was asked
+│   └── InsufficientDataError there is some, too little for what was asked
 ├── DatabaseError             the record could not be read or written
 │   ├── ConflictError         what was to be added is there already: nothing was written
 │   └── DatabaseUnavailableError  nobody answered: nothing was written, try again
@@ -11,6 +12,11 @@ TradingError
 │   ├── LookAheadError        a strategy asked for what had not happened
 │   └── StrategyHungError     a strategy did not come back from a call
 ├── OrderStateError           a transition the order table forbids
+├── AccessError               who asks may not have it        nothing was done
+│   ├── AuthenticationError   nobody says who is asking, or it is not true
+│   ├── PermissionDeniedError known, but not allowed that
+│   └── RateLimitedError      too often; it says when to try again
+├── ExternalServiceError      a venue or another service did not answer; try again later
 └── StageFailedError          a worker thread died; the session ends in a known state
 """
 
@@ -36,6 +42,10 @@ class DataError(TradingError):
 
 class DataNotFoundError(DataError):
     """Nothing is stored for what was asked."""
+
+
+class InsufficientDataError(DataError):
+    """There is data, but too little for what was asked; more has to be imported first."""
 
 
 class DatabaseError(TradingError):
@@ -67,6 +77,30 @@ class StrategyHungError(StrategyError):
 
 class OrderStateError(TradingError):
     """An order was asked to make a transition that `TRANSITIONS` does not list."""
+
+
+class AccessError(TradingError):
+    """Who asks may not have what was asked; nothing was done."""
+
+
+class AuthenticationError(AccessError):
+    """Nobody says who is asking, or what is said is not true any more."""
+
+
+class PermissionDeniedError(AccessError):
+    """Who asks is known and may not do that."""
+
+
+class RateLimitedError(AccessError):
+    """Asked too often; `retry_after_s` seconds from now it may be tried again."""
+
+    def __init__(self, message: str, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ExternalServiceError(TradingError):
+    """A venue or another service did not answer, or not as it should; try again later."""
 
 
 class StageFailedError(TradingError):

@@ -16,6 +16,43 @@ class Role(StrEnum):
     TRADER = "trader"
     ADMIN = "admin"
 
+    @property
+    def rank(self) -> int:
+        """Each role may do what those of a lower rank may."""
+        return list(Role).index(self)
+
+
+class Scope(StrEnum):
+    """What an API key may be used for, at most; its owner's role bounds it too."""
+
+    READ = "read"
+    TRADE = "trade"
+    ADMIN = "admin"
+
+    @property
+    def role(self) -> Role:
+        """The role a key of this scope acts in."""
+        return dict(zip(Scope, Role, strict=True))[self]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Who a request comes from, and what it may do.
+
+    `role` is the user's, or less if an API key with narrower scopes speaks for the user. One of
+    `login_id`, the family of the login's refresh tokens, and `api_key_id` is None.
+    """
+
+    user_id: UUID
+    username: str
+    role: Role
+    login_id: UUID | None
+    api_key_id: UUID | None
+
+    def may(self, role: Role) -> bool:
+        """Whether it may do what `role` may."""
+        return self.role.rank >= role.rank
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:

@@ -1,0 +1,82 @@
+"""Who may use which route: one table, and the dependency that holds every route to it.
+
+A route that is not in the table cannot be served: the application refuses to be built.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute
+
+from app.api.platform import platform_of
+from app.core.exceptions import AuthenticationError, PermissionDeniedError
+from app.core.users import Principal, Role
+
+PUBLIC = None
+"""Anybody, also without a token."""
+
+ACCESS: Mapping[str, Role | None] = {
+    "GET /health": PUBLIC,
+}
+"""The least role for each route, by method and path below ``/api/v1``."""
+
+_REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
+
+
+async def authorise(request: Request) -> None:
+    """Let a request through to its route if its sender may use it; who it is stays with it.
+
+    A coroutine, so that a token costs no hop to another thread; a key does, for the database.
+    """
+    needed = ACCESS[f"{request.method} {request.scope['route'].path}"]
+    if needed is PUBLIC:
+        return
+    principal = await _principal(request)
+    request.state.principal = principal
+    if not principal.may(needed):
+        raise PermissionDeniedError(f"this needs the role {needed}; yours is {principal.role}")
+
+
+async def _principal(request: Request) -> Principal:
+    platform = platform_of(request)
+    key = request.headers.get("x-api-key")
+    if key is not None:
+        return await run_in_threadpool(platform.users.read_api_key, key)
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise AuthenticationError(f"nobody is logged in: {_REMEDY}")
+    return platform.users.read_access_token(token)
+
+
+async def current_principal(request: Request) -> Principal:
+    """Who sent the request, on a route that is not public."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+Actor = Annotated[Principal, Depends(current_principal)]
+"""Parameter of a route: who asks."""
+
+
+def rule_names(routes: Iterable[BaseRoute]) -> set[str]:
+    """The names that `ACCESS` must have for `routes`."""
+    named = (route for route in routes if isinstance(route, APIRoute))
+    return {f"{method} {route.path}" for route in named for method in route.methods or ()}
+
+
+def require_complete_table(routes: Iterable[BaseRoute]) -> None:
+    """Refuse routes without a rule, and rules without a route.
+
+    Raises:
+        AssertionError: naming them.
+    """
+    served = rule_names(routes)
+    without, unused = served - ACCESS.keys(), ACCESS.keys() - served
+    if without or unused:
+        raise AssertionError(
+            f"routes without a rule in ACCESS: {sorted(without)}; rules without a route: "
+            f"{sorted(unused)}"
+        )

@@ -1,0 +1,66 @@
+"""The application: every route, under ``/api/v1`` and ``/api``, put together in one place."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from app import __version__
+from app.api.access import authorise, require_complete_table
+from app.api.errors import ErrorResponse, add_error_handlers
+from app.api.platform import Platform
+from app.api.routes import health
+from app.config.settings import Settings, get_settings
+from app.managers.system_manager import SystemManager, get_system_manager
+from app.managers.time_manager.clock import Clock, SystemClock
+from app.managers.user_manager import UserManager
+
+ROUTERS = (health.router,)
+PREFIXES = ("/api/v1", "/api")
+"""The first is the one in the documentation; the source documents use both."""
+
+_DESCRIPTION = "Sessions, backtests, market data and the record of MisMartera."
+_RESPONSES: dict[int | str, dict[str, Any]] = {
+    code: {"model": ErrorResponse, "description": text}
+    for code, text in {
+        401: "Nobody is logged in.",
+        403: "The role is not enough.",
+        422: "Something in the request is wrong; `details` says what.",
+        429: "Too many requests; `Retry-After` says when to go on.",
+        500: "The platform's fault.",
+    }.items()
+}
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    system: SystemManager | None = None,
+    clock: Clock | None = None,
+) -> FastAPI:
+    """The application on one installation, the process's own by default.
+
+    Raises:
+        ConfigurationError: the settings are not safe to serve with.
+    """
+    settings, clock = settings or get_settings(), clock or SystemClock()
+    app = FastAPI(
+        title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
+    )
+    app.state.platform = Platform(
+        settings=settings,
+        clock=clock,
+        system=system or get_system_manager(),
+        users=UserManager(settings, clock=clock),
+    )
+    add_error_handlers(app)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    require_complete_table([route for router in ROUTERS for route in router.routes])
+    api = APIRouter(dependencies=[Depends(authorise)])
+    for router in ROUTERS:
+        api.include_router(router)
+    for prefix in PREFIXES:
+        app.include_router(api, prefix=prefix, include_in_schema=prefix == PREFIXES[0])

@@ -1,0 +1,168 @@
+"""The error tree as responses: ``{"error": {"code", "message", "details"}}``, from one place."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from loguru import logger
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from app.core import exceptions as tree
+
+
+class ErrorCode(StrEnum):
+    """What went wrong, for programs; a code never changes its meaning."""
+
+    DATA_NOT_FOUND = "DATA_NOT_FOUND"
+    VALIDATION_ERROR = "VALIDATION_ERROR"
+    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
+    EXTERNAL_API_ERROR = "EXTERNAL_API_ERROR"
+    DATABASE_ERROR = "DATABASE_ERROR"
+    BACKTEST_ERROR = "BACKTEST_ERROR"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    CONFLICT = "CONFLICT"
+    RATE_LIMITED = "RATE_LIMITED"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    BAD_REQUEST = "BAD_REQUEST"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class ErrorDetail(BaseModel):
+    """One thing that is wrong."""
+
+    field: str = Field(description="Path of the field, empty for the request as a whole.")
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """What went wrong, and what to do."""
+
+    code: ErrorCode
+    message: str
+    details: list[ErrorDetail] | None = None
+
+
+class ErrorResponse(BaseModel):
+    """The body of every response that is an error."""
+
+    error: ErrorBody
+
+
+_ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
+    (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
+    (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),
+    (tree.DataError, 422, ErrorCode.VALIDATION_ERROR),
+    (tree.ConfigurationError, 422, ErrorCode.VALIDATION_ERROR),
+    (tree.ConflictError, 409, ErrorCode.CONFLICT),
+    (tree.DatabaseError, 500, ErrorCode.DATABASE_ERROR),
+    (tree.AuthenticationError, 401, ErrorCode.UNAUTHENTICATED),
+    (tree.PermissionDeniedError, 403, ErrorCode.FORBIDDEN),
+    (tree.RateLimitedError, 429, ErrorCode.RATE_LIMITED),
+    (tree.ExternalServiceError, 503, ErrorCode.EXTERNAL_API_ERROR),
+    (tree.OrderStateError, 409, ErrorCode.CONFLICT),
+    (tree.TradingError, 500, ErrorCode.BACKTEST_ERROR),
+)
+"""From special to general: the first class an error is an instance of answers for it."""
+
+_HTTP_CODES = {
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.FORBIDDEN,
+    404: ErrorCode.DATA_NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+    409: ErrorCode.CONFLICT,
+    413: ErrorCode.PAYLOAD_TOO_LARGE,
+    422: ErrorCode.VALIDATION_ERROR,
+    429: ErrorCode.RATE_LIMITED,
+    503: ErrorCode.EXTERNAL_API_ERROR,
+}
+_UNSEEN = "something went wrong that should not; the log has it under request id {}"
+
+
+def error_response(
+    status: int,
+    code: ErrorCode,
+    message: str,
+    *,
+    details: Sequence[ErrorDetail] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """A response in the form every error has."""
+    body = ErrorBody(code=code, message=message, details=list(details) or None)
+    content = {"error": body.model_dump(mode="json", exclude_none=True)}
+    return JSONResponse(content, status, headers)
+
+
+def answer(error: tree.TradingError) -> Response:
+    """What an error of the tree is answered with.
+
+    A server's fault is logged in full; its message is shown, for it was written to be read.
+    """
+    status, code = next((s, c) for kind, s, c in _ANSWERS if isinstance(error, kind))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.opt(exception=error).error("{}: {}", code, error)
+    return error_response(
+        status, code, str(error), details=_details(error), headers=_headers(error)
+    )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error of `app` in the one form."""
+    app.add_exception_handler(tree.TradingError, _on_trading_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_error)
+    app.add_exception_handler(Exception, _on_surprise)
+
+
+async def _on_trading_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, tree.TradingError)  # noqa: S101 - registered for nothing else
+    return answer(error)
+
+
+async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    details = [_detail(problem) for problem in error.errors()]
+    message = "; ".join(f"{each.field}: {each.message}" for each in details)
+    return error_response(422, ErrorCode.VALIDATION_ERROR, message, details=details)
+
+
+async def _on_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
+    message = str(error.detail)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        message = f"there is no {request.url.path}: see /docs"
+    return error_response(error.status_code, code, message, headers=dict(error.headers or {}))
+
+
+async def _on_surprise(request: Request, error: Exception) -> Response:
+    request_id = getattr(request.state, "request_id", "-")
+    logger.opt(exception=error).error("{} {}", request.method, request.url.path)
+    return error_response(500, ErrorCode.INTERNAL_ERROR, _UNSEEN.format(request_id))
+
+
+def _details(error: tree.TradingError) -> list[ErrorDetail]:
+    problems: tuple[str, ...] = getattr(error, "problems", ())
+    parts = (problem.partition(": ") for problem in problems)
+    return [ErrorDetail(field=field, message=message or field) for field, _, message in parts]
+
+
+def _headers(error: tree.TradingError) -> dict[str, str] | None:
+    if isinstance(error, tree.AuthenticationError):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, tree.RateLimitedError):
+        return {"Retry-After": str(max(1, ceil(error.retry_after_s)))}
+    return None
+
+
+def _detail(problem: dict[str, Any]) -> ErrorDetail:
+    """Where and what; never the value itself, which may be a password."""
+    place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
+    return ErrorDetail(field=".".join(place) or str(problem["loc"][0]), message=problem["msg"])

@@ -1,0 +1,42 @@
+"""What routes are given to work with."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
+from starlette.requests import HTTPConnection
+
+from app.config.settings import Settings
+from app.managers.system_manager import SystemManager
+from app.managers.time_manager.clock import Clock
+from app.managers.user_manager import UserManager
+from app.models.database import session_factory
+from app.repositories.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """The façades one application serves, made once by `create_app`."""
+
+    settings: Settings
+    clock: Clock
+    system: SystemManager
+    users: UserManager
+
+    def work(self) -> UnitOfWork:
+        """A unit of work on the record: ``with platform.work() as work: ...``."""
+        return UnitOfWork(session_factory(self.settings.database_url))
+
+
+def platform_of(connection: HTTPConnection) -> Platform:
+    """The platform that the application of a request serves."""
+    platform: Platform = connection.app.state.platform
+    return platform
+
+
+async def _platform(connection: HTTPConnection) -> Platform:
+    return platform_of(connection)
+
+
+Served = Annotated[Platform, Depends(_platform)]
+"""Parameter of a route: the platform."""

@@ -1,0 +1,23 @@
+"""Long random secrets: API keys and refresh tokens, stored by their hash alone."""
+
+import secrets
+from hashlib import sha256
+
+KEY_PREFIX = "mm_"
+SHOWN = 12
+"""How much of an API key its owner may see again."""
+
+
+def new_api_key() -> str:
+    """A key of 256 random bits, with a beginning that secret scanners can look for."""
+    return KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_refresh_token() -> str:
+    """A token of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def secret_hash(secret: str) -> str:
+    """SHA-256 in hexadecimal: enough for a secret that is itself random and long."""
+    return sha256(secret.encode()).hexdigest()

@@ -1,0 +1,6 @@
+"""Tests of the API run against real databases, stores and sessions."""
+
+from tests.api_fixtures import api
+from tests.system_fixtures import installation
+
+__all__ = ["api", "installation"]
