@@ -20,6 +20,29 @@ PUBLIC = None
 
 ACCESS: Mapping[str, Role | None] = {
     "GET /health": PUBLIC,
+    # market data
+    "GET /market-data/bars/{symbol:path}": Role.VIEWER,
+    "GET /market-data/imports/{import_id}": Role.VIEWER,
+    "GET /market-data/latest/{symbol:path}": Role.VIEWER,
+    "GET /market-data/quality/{symbol:path}": Role.VIEWER,
+    "GET /market-data/stream_status": Role.VIEWER,
+    "GET /market-data/symbols": Role.VIEWER,
+    "GET /market-data/ticks/{symbol:path}": Role.VIEWER,
+    "POST /market-data/import": Role.TRADER,
+    # session
+    "GET /session/data": Role.VIEWER,
+    "GET /session/indicators": Role.VIEWER,
+    "GET /session/quality": Role.VIEWER,
+    # system
+    "GET /system/configs": Role.VIEWER,
+    "GET /system/status": Role.VIEWER,
+    "POST /system/pause": Role.TRADER,
+    "POST /system/resume": Role.TRADER,
+    "POST /system/speed": Role.TRADER,
+    "POST /system/start": Role.TRADER,
+    "POST /system/step": Role.TRADER,
+    "POST /system/stop": Role.TRADER,
+    "PUT /system/speed": Role.TRADER,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 

@@ -3,18 +3,28 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from sqlalchemy.orm import Session
 
 from app import __version__
 from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.platform import Platform
-from app.api.routes import health
+from app.api.routes import health, market_data, session, system
 from app.config.settings import Settings, get_settings
+from app.managers.data_manager.imports import Imports
+from app.managers.data_manager.markets import Markets
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
+from app.models.database import session_factory
+from app.services.market_data.parquet_storage import ParquetStorage
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router,
+    market_data.router,
+    session.router,
+    system.router,
+)
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -46,15 +56,31 @@ def create_app(
     app = FastAPI(
         title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
     )
-    app.state.platform = Platform(
-        settings=settings,
-        clock=clock,
-        system=system or get_system_manager(),
-        users=UserManager(settings, clock=clock),
-    )
+    app.state.platform = _platform(settings, system or get_system_manager(), clock)
     add_error_handlers(app)
     _add_routes(app)
     return app
+
+
+def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platform:
+    def open_database() -> Session:  # asked for first by the first request that needs it
+        return session_factory(settings.database_url)()
+
+    markets = Markets(ParquetStorage(settings.bars_dir), open_database=open_database, clock=clock)
+    return Platform(
+        settings=settings,
+        clock=clock,
+        system=system,
+        users=UserManager(settings, clock=clock),
+        markets=markets,
+        imports=Imports(
+            markets,
+            settings.uploads_dir,
+            clock=clock,
+            most_bytes=settings.import_max_mib << 20,
+            at_once=settings.imports_at_once,
+        ),
+    )
 
 
 def _add_routes(app: FastAPI) -> None:

@@ -60,6 +60,7 @@ _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
     (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),
     (tree.DataError, 422, ErrorCode.VALIDATION_ERROR),
+    (tree.WrongStateError, 409, ErrorCode.CONFLICT),
     (tree.ConfigurationError, 422, ErrorCode.VALIDATION_ERROR),
     (tree.ConflictError, 409, ErrorCode.CONFLICT),
     (tree.DatabaseError, 500, ErrorCode.DATABASE_ERROR),

@@ -2,6 +2,7 @@
 
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
+│   └── WrongStateError       right at another moment: a session runs already, or none does
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   ├── DataNotFoundError     nothing stored for what was asked
 │   └── InsufficientDataError there is some, too little for what was asked
@@ -34,6 +35,10 @@ class ConfigurationError(TradingError):
     def __init__(self, message: str, problems: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.problems = problems
+
+
+class WrongStateError(ConfigurationError):
+    """What was asked does not fit what the system is doing now; nothing was changed."""
 
 
 class DataError(TradingError):
