@@ -8,13 +8,20 @@ from app import __version__
 from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.platform import Platform
-from app.api.routes import health
+from app.api.routes import api_keys, audit, auth, health, invitations, users
 from app.config.settings import Settings, get_settings
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    api_keys.router,
+    audit.router,
+    auth.router,
+    health.router,
+    invitations.router,
+    users.router,
+)
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -52,6 +59,7 @@ def create_app(
         system=system or get_system_manager(),
         users=UserManager(settings, clock=clock),
     )
+    app.state.platform.users.start()
     add_error_handlers(app)
     _add_routes(app)
     return app

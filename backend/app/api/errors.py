@@ -56,6 +56,9 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
 
+Responses = dict[int | str, dict[str, Any]]
+"""Which errors a route may answer with beside those every route may, for its documentation."""
+
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
     (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),
