@@ -57,7 +57,6 @@ class ErrorResponse(BaseModel):
 
 
 Responses = dict[int | str, dict[str, Any]]
-"""Which errors a route may answer with beside those every route may, for its documentation."""
 
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
@@ -101,6 +100,11 @@ def error_response(
     body = ErrorBody(code=code, message=message, details=list(details) or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
+
+
+def refusal(status: int, description: str) -> Responses:
+    """For a route's documentation: an error it may answer with beside those every route may."""
+    return {status: {"model": ErrorResponse, "description": description}}
 
 
 def answer(error: tree.TradingError) -> Response:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 
 from app.api.access import Actor
 from app.api.audit import Sender
-from app.api.errors import ErrorResponse, Responses
+from app.api.errors import refusal
 from app.api.lists import Listed
 from app.api.platform import Served
 from app.api.schemas.users import ApiKeyPage, ApiKeyView, MadeApiKey, NewApiKeyRequest
@@ -16,10 +16,8 @@ from app.core.exceptions import PermissionDeniedError
 from app.core.users import Role
 
 router = APIRouter(prefix="/api-keys", tags=["api-keys"])
-_UNKNOWN: Responses = {
-    404: {"model": ErrorResponse, "description": "There is no such key of yours."}
-}
-_TAKEN: Responses = {409: {"model": ErrorResponse, "description": "There is a key of that name."}}
+_UNKNOWN = refusal(404, "There is no such key of yours.")
+_TAKEN = refusal(409, "There is a key of that name.")
 
 
 @router.get("", summary="API keys")

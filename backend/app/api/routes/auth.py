@@ -4,7 +4,6 @@ from fastapi import APIRouter, Depends, Response
 
 from app.api.access import Actor
 from app.api.audit import Sender
-from app.api.errors import ErrorResponse, Responses
 from app.api.platform import Served
 from app.api.schemas.users import (
     Credentials,
@@ -24,12 +23,8 @@ async def _never_stored(response: Response) -> None:
 
 
 router = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(_never_stored)])
-_TAKEN: Responses = {
-    409: {"model": ErrorResponse, "description": "The name or the address is taken."}
-}
-_NO_LOGIN: Responses = {
-    409: {"model": ErrorResponse, "description": "An API key has no login to end."}
-}
+_TAKEN = refusal(409, "The name or the address is taken.")
+_NO_LOGIN = refusal(409, "An API key has no login to end.")
 
 
 @router.post(

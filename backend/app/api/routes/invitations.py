@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 
 from app.api.audit import Sender
-from app.api.errors import ErrorResponse, Responses
+from app.api.errors import refusal
 from app.api.lists import Listed
 from app.api.platform import Served
 from app.api.schemas.users import (
@@ -16,8 +16,8 @@ from app.api.schemas.users import (
 )
 
 router = APIRouter(prefix="/invitations", tags=["users"])
-_UNKNOWN: Responses = {404: {"model": ErrorResponse, "description": "There is no such invitation."}}
-_USED: Responses = {409: {"model": ErrorResponse, "description": "Somebody registered with it."}}
+_UNKNOWN = refusal(404, "There is no such invitation.")
+_USED = refusal(409, "Somebody registered with it.")
 
 
 @router.get("", summary="Invitations")

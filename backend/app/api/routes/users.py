@@ -7,18 +7,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.audit import Sender
-from app.api.errors import ErrorResponse, Responses
+from app.api.errors import refusal
 from app.api.lists import Listed
 from app.api.platform import Served
 from app.api.schemas.users import NewUser, UserChange, UserPage, UserView
 from app.core.users import Role
 
 router = APIRouter(prefix="/users", tags=["users"])
-_UNKNOWN: Responses = {404: {"model": ErrorResponse, "description": "There is no such user."}}
-_TAKEN: Responses = {
-    409: {"model": ErrorResponse, "description": "The name or the address is taken."}
-}
-_LAST: Responses = {409: {"model": ErrorResponse, "description": "No active admin would be left."}}
+_UNKNOWN = refusal(404, "There is no such user.")
+_TAKEN = refusal(409, "The name or the address is taken.")
+_LAST = refusal(409, "No active admin would be left.")
 
 
 @router.get("", summary="Users")
