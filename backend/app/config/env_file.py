@@ -1,4 +1,4 @@
-"""The file `.env` of an installation, with a secret of its own: ``python env_file.py FOLDER``.
+"""The file `.env` of an installation, with a secret of its own: ``python env_file.py``.
 
 Run by set-up as a script, without the package.
 """
@@ -48,5 +48,6 @@ def _replace(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    if ensure_env_file(Path(sys.argv[1])):
-        sys.stdout.write(f"\N{MIDDLE DOT} secret: {Path(sys.argv[1]) / '.env'}\n")
+    BACKEND = Path(__file__).resolve().parents[2]
+    if ensure_env_file(BACKEND):
+        sys.stdout.write(f"\N{MIDDLE DOT} secret: {BACKEND / '.env'}\n")

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Depends, Response
 
 from app.api.access import Actor
 from app.api.audit import Sender
+from app.api.errors import refusal
 from app.api.platform import Served
 from app.api.schemas.users import (
     Credentials,
