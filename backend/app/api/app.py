@@ -29,6 +29,7 @@ _DESCRIPTION = "Sessions, backtests, market data and the record of MisMartera."
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorResponse, "description": text}
     for code, text in {
+        400: "The request cannot be read.",
         401: "Nobody is logged in.",
         403: "The role is not enough.",
         422: "Something in the request is wrong; `details` says what.",
