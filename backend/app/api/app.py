@@ -9,7 +9,17 @@ from app import __version__
 from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.platform import Platform
-from app.api.routes import health, market_data, session, system
+from app.api.routes import (
+    api_keys,
+    audit,
+    auth,
+    health,
+    invitations,
+    market_data,
+    session,
+    system,
+    users,
+)
 from app.config.settings import Settings, get_settings
 from app.managers.data_manager.imports import Imports
 from app.managers.data_manager.markets import Markets
@@ -20,10 +30,15 @@ from app.models.database import session_factory
 from app.services.market_data.parquet_storage import ParquetStorage
 
 ROUTERS = (
+    api_keys.router,
+    audit.router,
+    auth.router,
     health.router,
+    invitations.router,
     market_data.router,
     session.router,
     system.router,
+    users.router,
 )
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
@@ -32,6 +47,7 @@ _DESCRIPTION = "Sessions, backtests, market data and the record of MisMartera."
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorResponse, "description": text}
     for code, text in {
+        400: "The request cannot be read.",
         401: "Nobody is logged in.",
         403: "The role is not enough.",
         422: "Something in the request is wrong; `details` says what.",
@@ -56,7 +72,8 @@ def create_app(
     app = FastAPI(
         title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
     )
-    app.state.platform = _platform(settings, system or get_system_manager(), clock)
+    platform = app.state.platform = _platform(settings, system or get_system_manager(), clock)
+    platform.users.start()
     add_error_handlers(app)
     _add_routes(app)
     return app

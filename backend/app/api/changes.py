@@ -1,13 +1,11 @@
-"""Who changed what, written down: the one place where routes of this package do it."""
+"""What was done to something no database holds, written down."""
 
 from typing import Any
-from uuid import uuid4
 
 from fastapi import Request
 
+from app.api.audit import audited
 from app.api.platform import platform_of
-from app.api.schemas.values import moment_of
-from app.core.administration import AuditEntry
 from app.core.users import Principal
 
 
@@ -18,17 +16,5 @@ def write_down(
 
     In a unit of work of its own, after the deed: a session that ends meanwhile writes its record.
     """
-    platform = platform_of(request)
-    entry = AuditEntry(
-        id=uuid4(),
-        occurred_at=moment_of(platform.clock.now_ns()),
-        actor_id=actor.user_id,
-        actor=actor.username,
-        action=action,
-        target=target,
-        details=details,
-        address=request.client.host if request.client else None,
-        request_id=getattr(request.state, "request_id", None),
-    )
-    with platform.work() as work:
-        work.audit.add(entry)
+    with platform_of(request).work() as work:
+        audited(work, actor, request, action, target, details)
