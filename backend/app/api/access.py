@@ -19,7 +19,13 @@ PUBLIC = None
 """Anybody, also without a token."""
 
 ACCESS: Mapping[str, Role | None] = {
+    "GET /": PUBLIC,
     "GET /health": PUBLIC,
+    "GET /health/detailed": Role.VIEWER,
+    "GET /metrics": Role.VIEWER,
+    # system
+    "GET /system/log-level": Role.ADMIN,
+    "PUT /system/log-level": Role.ADMIN,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 
@@ -27,17 +33,31 @@ _REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
 
 
 async def authorise(request: Request) -> None:
-    """Let a request through to its route if its sender may use it; who it is stays with it.
-
-    A coroutine, so that a token costs no hop to another thread; a key does, for the database.
-    """
+    """Let a request through to its route if its sender may use it; who it is stays with it."""
     needed = ACCESS[f"{request.method} {request.scope['route'].path}"]
     if needed is PUBLIC:
         return
-    principal = await _principal(request)
-    request.state.principal = principal
+    principal = await identify(request)
+    if principal is None:
+        raise AuthenticationError(request.state.nobody)
     if not principal.may(needed):
         raise PermissionDeniedError(f"this needs the role {needed}; yours is {principal.role}")
+
+
+async def identify(request: Request) -> Principal | None:
+    """Who sent the request, looked up once; None, and why in its state, if nobody says so.
+
+    A coroutine, so that a token costs no hop to another thread; a key does, for the database.
+    """
+    state = request.state
+    if not hasattr(state, "principal"):
+        state.principal = None
+        try:
+            state.principal = await _principal(request)
+        except AuthenticationError as error:
+            state.nobody = str(error)
+    principal: Principal | None = state.principal
+    return principal
 
 
 async def _principal(request: Request) -> Principal:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.core import exceptions as tree
+from app.monitoring.secrecy import mask
 
 
 class ErrorCode(StrEnum):
@@ -94,8 +95,9 @@ def error_response(
     details: Sequence[ErrorDetail] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A response in the form every error has."""
-    body = ErrorBody(code=code, message=message, details=list(details) or None)
+    """A response in the form every error has; secrets are masked in it."""
+    shown = [ErrorDetail(field=d.field, message=mask(d.message, sentences=True)) for d in details]
+    body = ErrorBody(code=code, message=mask(message, sentences=True), details=shown or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
 
@@ -118,7 +120,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(tree.TradingError, _on_trading_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_surprise)
 
 
 async def _on_trading_error(_request: Request, error: Exception) -> Response:
@@ -142,7 +143,8 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     return error_response(error.status_code, code, message, headers=dict(error.headers or {}))
 
 
-async def _on_surprise(request: Request, error: Exception) -> Response:
+def surprise(request: Request, error: Exception) -> Response:
+    """What an error outside the tree is answered with; the log alone has what it says."""
     request_id = getattr(request.state, "request_id", "-")
     logger.opt(exception=error).error("{} {}", request.method, request.url.path)
     return error_response(500, ErrorCode.INTERNAL_ERROR, _UNSEEN.format(request_id))
