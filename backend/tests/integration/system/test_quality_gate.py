@@ -40,6 +40,7 @@ def traded(
     orders: dict[str, float],
     *,
     gate: dict[str, Any] | None,
+    speed: float = 0.0,
     **more: Any,
 ) -> tuple[RunRecord, Sent]:
     """A run that sends market orders at the ends of some bars; what became of each."""
@@ -59,6 +60,7 @@ def traded(
         strategies={"hooked": ("tests.session_strategies:Hooked", {})},
         **data,
     )
+    config["backtest_config"]["speed_multiplier"] = speed
     record = installation.run(config).record
     assert record is not None
     assert record.status == "completed", record.reason
@@ -112,7 +114,11 @@ LATER = [("05 09:31", "filled 05 09:31"), ("06 09:31", "filled 06 09:31")]
         ),
     ],
 )
-@pytest.mark.parametrize("prefetch_days", [1, 5])
+@pytest.mark.parametrize(
+    ("prefetch_days", "speed"),
+    [(1, 0.0), (5, 0.0), (1, 1e6)],
+    ids=["a session read ahead", "five read ahead", "by the clock, an instant at a time"],
+)
 def test_what_each_action_refuses(
     holed: Installation,
     hooks: dict[str, object],
@@ -121,9 +127,10 @@ def test_what_each_action_refuses(
     blocked: int,
     restricted: int,
     prefetch_days: int,
+    speed: float,
 ) -> None:
     gate = GATE | {"action": action}
-    record, sent = traded(holed, hooks, ORDERS, gate=gate, prefetch_days=prefetch_days)
+    record, sent = traded(holed, hooks, ORDERS, gate=gate, prefetch_days=prefetch_days, speed=speed)
     assert sent == expected
     quality = record.data_quality["AAA"]
     assert (quality["blocked_entries"], quality["restricted_minutes"]) == (blocked, restricted)
