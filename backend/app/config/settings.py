@@ -25,11 +25,14 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8000, ge=0, le=65_535, description="Port of the API; 0: a free one.")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs the tokens of logins.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies whose X-Forwarded-For is believed: addresses or networks, by commas.",
+    )
     access_token_minutes: int = Field(10, ge=1, le=60, description="Life of an access token.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a login at most.")
     cors_origins: str = Field("", description="Web pages that may call the API, by commas.")
     allowed_hosts: str = Field("", description="Names the API is reached by, by commas.")
-    trusted_proxies: str = Field("", description="Addresses whose X-Forwarded-For is believed.")
     rate_limit_per_minute: int = Field(
         1_200, ge=1, description="Requests a minute of each key, user or address."
     )

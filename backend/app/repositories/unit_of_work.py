@@ -11,6 +11,7 @@ from app.repositories.calendar_repository import CalendarRepository
 from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
 from app.repositories.idempotency_repository import IdempotencyRepository
+from app.repositories.invitation_repository import InvitationRepository
 from app.repositories.run_repository import RunRepository
 from app.repositories.symbol_repository import SymbolRepository
 from app.repositories.user_repository import UserRepository
@@ -38,6 +39,7 @@ class UnitOfWork:
     users: UserRepository
     api_keys: ApiKeyRepository
     refresh_tokens: RefreshTokenRepository
+    invitations: InvitationRepository
     config: ConfigRepository
     symbols: SymbolRepository
     audit: AuditRepository
@@ -56,6 +58,7 @@ class UnitOfWork:
         self.users = UserRepository(db)
         self.api_keys = ApiKeyRepository(db)
         self.refresh_tokens = RefreshTokenRepository(db)
+        self.invitations = InvitationRepository(db)
         self.config = ConfigRepository(db)
         self.symbols = SymbolRepository(db)
         self.audit = AuditRepository(db)

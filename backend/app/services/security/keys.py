@@ -1,4 +1,4 @@
-"""Long random secrets: API keys and refresh tokens, stored by their hash alone."""
+"""Long random secrets: API keys, refresh tokens and invitations, stored by their hash alone."""
 
 import secrets
 from hashlib import sha256
@@ -15,6 +15,11 @@ def new_api_key() -> str:
 
 def new_refresh_token() -> str:
     """A token of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def new_invitation() -> str:
+    """A token of 256 random bits that its holder registers with."""
     return secrets.token_urlsafe(32)
 
 
