@@ -5,16 +5,27 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 
 from app import __version__
-from app.api.access import authorise, require_complete_table
+from app.api.access import ACCESS, PUBLIC, authorise, require_complete_table
+from app.api.documentation import OPENAPI, add_documentation
 from app.api.errors import ErrorResponse, add_error_handlers
+from app.api.lifespan import lifespan
+from app.api.middleware import middleware_of
 from app.api.platform import Platform
-from app.api.routes import health
+from app.api.routes import health, logs, metrics, root
 from app.config.settings import Settings, get_settings
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
+from app.monitoring.secrecy import guard
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router,
+    logs.router,
+    metrics.router,
+    root.router,
+)
+AT_THE_TOP = (root.router, metrics.router)
+"""Found without a prefix too: where people and Prometheus look."""
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -43,24 +54,44 @@ def create_app(
         ConfigurationError: the settings are not safe to serve with.
     """
     settings, clock = settings or get_settings(), clock or SystemClock()
-    app = FastAPI(
-        title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
-    )
-    app.state.platform = Platform(
+    platform = Platform(
         settings=settings,
         clock=clock,
         system=system or get_system_manager(),
         users=UserManager(settings, clock=clock),
     )
+    platform.metrics.watch_engine(platform.system.figures)
+    guard(settings)
+    app = FastAPI(
+        title="MisMartera",
+        version=__version__,
+        description=_DESCRIPTION,
+        responses=_RESPONSES,
+        middleware=middleware_of(platform),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI,
+    )
+    app.state.platform = platform
     add_error_handlers(app)
     _add_routes(app)
+    add_documentation(app, public=_public())
     return app
 
 
 def _add_routes(app: FastAPI) -> None:
     require_complete_table([route for router in ROUTERS for route in router.routes])
-    api = APIRouter(dependencies=[Depends(authorise)])
+    api, top = (APIRouter(dependencies=[Depends(authorise)]) for _ in range(2))
     for router in ROUTERS:
         api.include_router(router)
+    for router in AT_THE_TOP:
+        top.include_router(router)
     for prefix in PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == PREFIXES[0])
+    app.include_router(top, include_in_schema=False)
+
+
+def _public() -> frozenset[str]:
+    rules = (rule.split(" ") for rule, role in ACCESS.items() if role is PUBLIC)
+    return frozenset(f"{method} {PREFIXES[0]}{path}" for method, path in rules)

@@ -78,10 +78,10 @@ class Observer:
                 self._note(scope, status, perf_counter() - began)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", UNMATCHED)
+        route = _template(scope)
         method = scope.get("method", "WEBSOCKET")
         self._metrics.note_request(method, route, status, seconds)
-        client, principal = scope.get("client"), scope["state"].get("principal")
+        principal = scope["state"].get("principal")
         path = UNMATCHED if route == UNMATCHED else scope["path"]
         logger.info(
             "{} {} {} {:.1f} ms {} user={}",
@@ -89,9 +89,17 @@ class Observer:
             path,
             status or "no response",
             1_000.0 * seconds,
-            client[0] if client else "-",
+            address_of(scope),
             principal.username if principal else "-",
         )
+
+
+def _template(scope: Scope) -> str:
+    """The path of the route that answered; our pages' routes have no parameters."""
+    route = scope.get("route")
+    if route is not None:
+        return str(route.path)
+    return scope["path"] if "endpoint" in scope else UNMATCHED
 
 
 def _request_id(scope: Scope) -> str:

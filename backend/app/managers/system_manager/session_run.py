@@ -1,6 +1,6 @@
 """A run in its four threads: wired by hand, started, stopped in a written order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from threading import Event, Lock, current_thread
 from time import perf_counter
 
@@ -75,6 +75,7 @@ class SessionRun:
         slabs: Channel[Slab] = Channel(self.control, _SLABS_AHEAD)
         derived: Channel[DerivedSlab] = Channel(self.control, _SLABS_AHEAD)
         arrivals: StreamSubscription[Slab] = StreamSubscription("quality")
+        self.queues: Mapping[str, Sized] = {"read": slabs, "derived": derived, "quality": arrivals}
         self.quality = DataQualityManager(
             self.control,
             data=self.simulation.data,
