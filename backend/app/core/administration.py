@@ -61,11 +61,13 @@ class AuditEntry:
 class Origin:
     """Who makes a change, and from where: what is the same in every entry of one request.
 
-    The attributes are those of `AuditEntry`.
+    The attributes are those of `AuditEntry`; `api_key_id` is the key that spoke for the actor and
+    is named in the details.
     """
 
     actor: str
     actor_id: UUID | None = None
+    api_key_id: UUID | None = None
     address: str | None = None
     request_id: str | None = None
 
@@ -84,10 +86,13 @@ class Origin:
             actor=self.actor,
             action=action,
             target=target,
-            details=details or {},
+            details=dict(details or {}) | self._means(),
             address=self.address,
             request_id=self.request_id,
         )
+
+    def _means(self) -> dict[str, str]:
+        return {} if self.api_key_id is None else {"api_key": str(self.api_key_id)}
 
 
 CLI = Origin(actor="cli")

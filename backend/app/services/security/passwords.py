@@ -1,6 +1,7 @@
 """Passwords: Argon2id by OWASP's parameters, and which ones are not accepted at all."""
 
 import re
+import string
 import unicodedata
 from threading import BoundedSemaphore
 
@@ -38,16 +39,19 @@ _WALKS = (
     "qweasdzxcrtyfghvbnuiojklm",
     "qwerasdfzxcvtyuighjkbnm",
 )
-_WORDS = (
-    "password", "passw0rd", "p@ssword", "p@ssw0rd", "pass", "word", "qwertyuiop", "qwerty",
-    "azerty",    "letmein", "welcome", "admin", "administrator", "root", "user", "login", "secret", "default",
-    "changeme", "change", "iloveyou", "ilove", "you", "love", "monkey", "dragon", "football",
-    "baseball", "basketball", "superman", "batman", "sunshine", "princess", "master", "shadow",
-    "michael", "jennifer", "trustno", "starwars", "computer", "internet", "whatever", "freedom",
-    "hello", "world", "test", "guest", "trading", "trader", "mismartera", "abc", "asdf", "zxcv",
-    "qwer", "please", "me", "my", "the", "is", "new", "temp",
-)  # fmt: skip
-_ONLY_WORDS = re.compile(f"(?:{'|'.join(map(re.escape, _WORDS))})+")
+_ONLY_WORDS = re.compile(
+    r"""(?:
+    pass | word | wort | qwer | ty | uiop | azerty | asdf | zxcv | abc | letmein | welcome | hello
+    | world | admin | administrator | root | user | login | secret | default | change | test | temp
+    | guest | ilove | love | you | me | my | the | is | new | please | monkey | dragon | shadow
+    | football | baseball | basketball | superman | batman | sunshine | princess | master | freedom
+    | michael | jennifer | trustno | starwars | computer | internet | whatever | summer | winter
+    | trading | trader | mismartera
+    )+""",
+    re.VERBOSE,
+)
+_AROUND = string.digits + string.punctuation + " "
+_READ_AS = str.maketrans("01345@$!", "oieasasi")
 _ORNAMENT = re.compile(r"[\W\d_]+")
 
 
@@ -94,9 +98,12 @@ def _is_common(plain: str) -> bool:
     """Few characters, a walk over the keyboard, or common words with digits around them."""
     if len(set(plain)) < _LEAST_DISTINCT or _is_walk(plain):
         return True
-    letters = _ORNAMENT.sub("", plain)
-    if len(letters) < _LEAST_LETTERS:
-        return False
+    core = plain.strip(_AROUND).translate(_READ_AS)
+    readings = (_ORNAMENT.sub("", plain), _ORNAMENT.sub("", core))
+    return any(_is_known(letters) for letters in readings if len(letters) >= _LEAST_LETTERS)
+
+
+def _is_known(letters: str) -> bool:
     return _is_on_a_row(letters) or _ONLY_WORDS.fullmatch(letters) is not None
 
 
