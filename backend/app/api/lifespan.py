@@ -17,10 +17,10 @@ LAST_WORDS_S = 30.0
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Around everything that is served.
 
-    Nothing needs a start: façades begin when they are first asked. At the end no request comes
-    in any more, so the session is the only thing that is left to stop.
+    At the end no request comes in any more: what is left to stop is what requests have begun.
     """
     platform: Platform = app.state.platform
+    await run_in_threadpool(platform.users.start)
     logger.info("the API is up")
     try:
         yield

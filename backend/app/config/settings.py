@@ -21,7 +21,7 @@ class Settings(BaseSettings):
     strategies_dir: Path = Field(Path("user_strategies"), description="Your strategies, as files.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     log_level: str = Field("INFO", description="Least severe level written to the log.")
-    log_json: bool = Field(False, description="Write the log as one JSON object per line.")
+    log_json: bool = Field(default=False, description="Write the log as one JSON object per line.")
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8000, ge=0, le=65_535, description="Port of the API; 0: a free one.")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs the tokens of logins.")

@@ -102,7 +102,9 @@ class _EngineCollector(Collector):
         yield _counter("bars_processed", "Minute bars played.", figures.bars)
         yield _counter("orders", "Orders placed.", figures.orders)
         yield _counter("order_rejections", "Orders refused.", figures.rejections)
-        yield _by("thread_alive", "1 while a thread of the session lives.", "thread", figures.threads)
+        yield _by(
+            "thread_alive", "1 while a thread of the session lives.", "thread", figures.threads
+        )
         yield _by("queue_depth", "Items that wait between two threads.", "queue", figures.queues)
         for name, value in figures.hub.items():
             yield _gauge(f"websocket_{name}", "Of the WebSocket hub.", value)

@@ -95,7 +95,9 @@ class Idempotency:
     async def _again(self, earlier: EarlierRequest, body: "_BodyHash") -> Response:
         answer = earlier.answer
         if answer is None and earlier.server_id == self._server_id:
-            return _refused(CONFLICT, "a request with this Idempotency-Key is being done: ask later")
+            return _refused(
+                CONFLICT, "a request with this Idempotency-Key is being done: ask later"
+            )
         if answer is None:
             return _refused(
                 CONFLICT,
@@ -103,7 +105,9 @@ class Idempotency:
                 "and send what is missing with a new key",
             )
         if answer.fingerprint != await body.fingerprint():
-            return _refused(CONFLICT, "Idempotency-Key: it was used for a request with another body")
+            return _refused(
+                CONFLICT, "Idempotency-Key: it was used for a request with another body"
+            )
         if answer.body is None:
             return _refused(
                 CONFLICT,

@@ -1,6 +1,7 @@
 """Every request gets an id, a time, a line in the log, a place in the figures, and safe headers."""
 
 import re
+from collections.abc import Sequence
 from secrets import token_hex
 from time import perf_counter
 from typing import Final
@@ -8,7 +9,9 @@ from typing import Final
 from loguru import logger
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.config.settings import Settings
 from app.monitoring.metrics import Metrics
+from app.services.security.addresses import Network, client_address, networks
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 UNMATCHED: Final = "unmatched"
@@ -28,14 +31,19 @@ _POLICY: Final = b"content-security-policy"
 DATA_POLICY: Final[Header] = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 DOCS_POLICY: Final[Header] = (
     _POLICY,
-    b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
-    b"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    b"frame-ancestors 'none'",
+    (
+        b"default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+        b"img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'"
+    ),
 )
 REPORT_POLICY: Final[Header] = (
     _POLICY,
-    b"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
-    b"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox allow-scripts",
+    (
+        b"default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+        b"img-src data:; base-uri 'none'; form-action 'none'; "
+        b"frame-ancestors 'none'; sandbox allow-scripts"
+    ),
 )
 """A run's report has its scripts inside; the sandbox leaves it no origin to act for."""
 
@@ -43,13 +51,15 @@ REPORT_POLICY: Final[Header] = (
 class Observer:
     """The outermost: it sees what every other part of the way has made of a request.
 
+    What it leaves in the state: ``request_id``, and ``address``, where the request comes from.
     A request's own ``X-Request-ID`` is kept if it is a short token: letters, digits, ``._-``.
     The path is logged without its query, and not at all where there is no such route.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics, settings: Settings) -> None:
         self._app = app
         self._metrics = metrics
+        self._proxies = networks(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and note what came of it."""
@@ -58,7 +68,9 @@ class Observer:
             return
         began = perf_counter()
         request_id = _request_id(scope)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["address"] = _address(scope, self._proxies)
         status = 0
 
         async def sending(message: Message) -> None:
@@ -89,7 +101,7 @@ class Observer:
             path,
             status or "no response",
             1_000.0 * seconds,
-            address_of(scope),
+            scope["state"]["address"],
             principal.username if principal else "-",
         )
 
@@ -100,6 +112,15 @@ def _template(scope: Scope) -> str:
     if route is not None:
         return str(route.path)
     return scope["path"] if "endpoint" in scope else UNMATCHED
+
+
+def _address(scope: Scope, proxies: Sequence[Network]) -> str:
+    client = scope.get("client")
+    peer = str(client[0]) if client else "-"
+    if not proxies:
+        return peer
+    forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
+    return client_address(peer, forwarded, proxies)
 
 
 def _request_id(scope: Scope) -> str:

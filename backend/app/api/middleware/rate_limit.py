@@ -8,13 +8,14 @@ from app.api.errors import answer
 from app.config.settings import Settings
 from app.core.exceptions import RateLimitedError
 from app.managers.time_manager.clock import Clock
+from app.services.security.addresses import limit_key
 from app.services.security.token_bucket import TokenBuckets
 
 
 class RateLimit:
     """Turns away who asks more than `rate_limit_per_minute`, with when to go on.
 
-    Who proves to be nobody is counted by the address the connection comes from; so are guesses.
+    Who proves to be nobody is counted by the address it comes from; so are guesses.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, clock: Clock) -> None:
@@ -38,6 +39,5 @@ class RateLimit:
 async def _who(scope: Scope) -> str:
     principal = await identify(Request(scope))
     if principal is None:
-        client = scope.get("client")
-        return f"address {client[0]}" if client else "address"
+        return f"address {limit_key(scope['state']['address'])}"
     return f"key {principal.api_key_id}" if principal.api_key_id else f"user {principal.user_id}"

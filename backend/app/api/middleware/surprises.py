@@ -30,7 +30,7 @@ class Surprises:
 
         try:
             await self._app(scope, receive, sending)
-        except Exception as error:  # noqa: BLE001  # the one broad except of the API
+        except Exception as error:  # the one broad except of the API
             response = surprise(Request(scope), error)
             if begun:
                 raise
