@@ -19,6 +19,25 @@ PUBLIC = None
 """Anybody, also without a token."""
 
 ACCESS: Mapping[str, Role | None] = {
+    # users
+    "DELETE /api-keys/{key_id}": Role.VIEWER,
+    "DELETE /invitations/{invitation_id}": Role.ADMIN,
+    "GET /api-keys": Role.VIEWER,
+    "GET /audit": Role.ADMIN,
+    "GET /auth/me": Role.VIEWER,
+    "GET /invitations": Role.ADMIN,
+    "GET /users": Role.ADMIN,
+    "GET /users/{user_id}": Role.ADMIN,
+    "PATCH /users/{user_id}": Role.ADMIN,
+    "POST /api-keys": Role.VIEWER,
+    "POST /auth/login": PUBLIC,
+    "POST /auth/logout": Role.VIEWER,
+    "POST /auth/password": Role.VIEWER,
+    "POST /auth/refresh": PUBLIC,
+    "POST /auth/register": PUBLIC,
+    "POST /invitations": Role.ADMIN,
+    "POST /users": Role.ADMIN,
+    # health
     "GET /": PUBLIC,
     "GET /health": PUBLIC,
     "GET /health/detailed": Role.VIEWER,

@@ -11,7 +11,17 @@ from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.lifespan import lifespan
 from app.api.middleware import middleware_of
 from app.api.platform import Platform
-from app.api.routes import health, logs, metrics, root
+from app.api.routes import (
+    api_keys,
+    audit,
+    auth,
+    health,
+    invitations,
+    logs,
+    metrics,
+    root,
+    users,
+)
 from app.config.settings import Settings, get_settings
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
@@ -19,6 +29,7 @@ from app.managers.user_manager import UserManager
 from app.monitoring.secrecy import guard
 
 ROUTERS = (
+<<<<<<< HEAD
     health.router,
     logs.router,
     metrics.router,
@@ -26,6 +37,15 @@ ROUTERS = (
 )
 AT_THE_TOP = (root.router, metrics.router)
 """Found without a prefix too: where people and Prometheus look."""
+=======
+    api_keys.router,
+    audit.router,
+    auth.router,
+    health.router,
+    invitations.router,
+    users.router,
+)
+>>>>>>> auth
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -60,6 +80,7 @@ def create_app(
         system=system or get_system_manager(),
         users=UserManager(settings, clock=clock),
     )
+<<<<<<< HEAD
     platform.metrics.watch_engine(platform.system.figures)
     guard(settings)
     app = FastAPI(
@@ -74,6 +95,9 @@ def create_app(
         openapi_url=OPENAPI,
     )
     app.state.platform = platform
+=======
+    app.state.platform.users.start()
+>>>>>>> auth
     add_error_handlers(app)
     _add_routes(app)
     add_documentation(app, public=_public())

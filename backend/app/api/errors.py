@@ -57,6 +57,8 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
 
+Responses = dict[int | str, dict[str, Any]]
+
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
     (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),
@@ -100,6 +102,11 @@ def error_response(
     body = ErrorBody(code=code, message=mask(message, sentences=True), details=shown or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
+
+
+def refusal(status: int, description: str) -> Responses:
+    """For a route's documentation: an error it may answer with beside those every route may."""
+    return {status: {"model": ErrorResponse, "description": description}}
 
 
 def answer(error: tree.TradingError) -> Response:

@@ -22,7 +22,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 def middleware_of(platform: Platform) -> list[Middleware]:
     """From the outermost to the one before the routes."""
     return [
-        Middleware(Observer, metrics=platform.metrics, settings=platform.settings),
+        Middleware(Observer, metrics=platform.metrics),
         Middleware(Surprises),
         Middleware(Entrance, settings=platform.settings),
         *_cross_origin(platform),

@@ -1,17 +1,16 @@
 """Every request gets an id, a time, a line in the log, a place in the figures, and safe headers."""
 
 import re
-from collections.abc import Sequence
 from secrets import token_hex
 from time import perf_counter
 from typing import Final
 
 from loguru import logger
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.config.settings import Settings
+from app.api.audit import address_of
 from app.monitoring.metrics import Metrics
-from app.services.security.addresses import Network, client_address, networks
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 UNMATCHED: Final = "unmatched"
@@ -56,10 +55,9 @@ class Observer:
     The path is logged without its query, and not at all where there is no such route.
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: Metrics, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._proxies = networks(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, and note what came of it."""
@@ -70,7 +68,7 @@ class Observer:
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["address"] = _address(scope, self._proxies)
+        state["address"] = address_of(HTTPConnection(scope)) or "-"
         status = 0
 
         async def sending(message: Message) -> None:
@@ -112,15 +110,6 @@ def _template(scope: Scope) -> str:
     if route is not None:
         return str(route.path)
     return scope["path"] if "endpoint" in scope else UNMATCHED
-
-
-def _address(scope: Scope, proxies: Sequence[Network]) -> str:
-    client = scope.get("client")
-    peer = str(client[0]) if client else "-"
-    if not proxies:
-        return peer
-    forwarded = [v.decode("latin-1") for n, v in scope["headers"] if n == b"x-forwarded-for"]
-    return client_address(peer, forwarded, proxies)
 
 
 def _request_id(scope: Scope) -> str:

@@ -2,11 +2,12 @@
 
 from typing import Literal
 
-from fastapi import APIRouter
-from loguru import logger
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import Actor
+from app.api.audit import audited
+from app.api.platform import Served
 from app.monitoring.logs import current_level, set_level
 
 router = APIRouter(prefix="/system", tags=["system"])
@@ -29,9 +30,12 @@ def log_level() -> LogLevel:
 
 
 @router.put("/log-level", summary="Change the least severe level that is logged")
-def change_log_level(wanted: LogLevel, actor: Actor) -> LogLevel:
+def change_log_level(
+    wanted: LogLevel, actor: Actor, request: Request, platform: Served
+) -> LogLevel:
     """Write from this level on, at once, until the server is started anew."""
-    before = current_level()
+    change = {"from": current_level(), "to": wanted.level}
+    with platform.work() as work:
+        audited(work, actor, request, "log_level.change", None, change)
     set_level(wanted.level)
-    logger.warning("log level {} → {} by {}", before, wanted.level, actor.username)
     return wanted
