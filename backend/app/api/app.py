@@ -29,23 +29,18 @@ from app.managers.user_manager import UserManager
 from app.monitoring.secrecy import guard
 
 ROUTERS = (
-<<<<<<< HEAD
-    health.router,
-    logs.router,
-    metrics.router,
-    root.router,
-)
-AT_THE_TOP = (root.router, metrics.router)
-"""Found without a prefix too: where people and Prometheus look."""
-=======
     api_keys.router,
     audit.router,
     auth.router,
     health.router,
     invitations.router,
+    logs.router,
+    metrics.router,
+    root.router,
     users.router,
 )
->>>>>>> auth
+AT_THE_TOP = (root.router, metrics.router)
+"""Found without a prefix too: where people and Prometheus look."""
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -80,7 +75,7 @@ def create_app(
         system=system or get_system_manager(),
         users=UserManager(settings, clock=clock),
     )
-<<<<<<< HEAD
+    platform.users.start()
     platform.metrics.watch_engine(platform.system.figures)
     guard(settings)
     app = FastAPI(
@@ -95,9 +90,6 @@ def create_app(
         openapi_url=OPENAPI,
     )
     app.state.platform = platform
-=======
-    app.state.platform.users.start()
->>>>>>> auth
     add_error_handlers(app)
     _add_routes(app)
     add_documentation(app, public=_public())

@@ -20,7 +20,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     At the end no request comes in any more: what is left to stop is what requests have begun.
     """
     platform: Platform = app.state.platform
-    await run_in_threadpool(platform.users.start)
     logger.info("the API is up")
     try:
         yield
