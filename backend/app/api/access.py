@@ -3,6 +3,7 @@
 A route that is not in the table cannot be served: the application refuses to be built.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -82,6 +83,8 @@ async def identify(request: Request) -> Principal | None:
 async def _principal(request: Request) -> Principal:
     platform = platform_of(request)
     key = request.headers.get("x-api-key")
+    if key is not None and "authorization" in request.headers:
+        raise AuthenticationError(f"two say who is asking, and one is wanted: {_REMEDY}")
     if key is not None:
         return await run_in_threadpool(platform.users.read_api_key, key)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -104,6 +107,19 @@ def rule_names(routes: Iterable[BaseRoute]) -> set[str]:
     """The names that `ACCESS` must have for `routes`."""
     named = (route for route in routes if isinstance(route, APIRoute))
     return {f"{method} {route.path}" for route in named for method in route.methods or ()}
+
+
+def allowed_methods(path: str) -> list[str]:
+    """What may be asked of `path`, in whatever way it is prefixed, by the rules of `ACCESS`."""
+    below = re.sub(r"^/api(/v1)?(?=/)", "", path)
+    return sorted(method for method, template in _TEMPLATES if template.fullmatch(below))
+
+
+def _template(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)))
+
+
+_TEMPLATES = [(method, _template(path)) for method, path in (rule.split(" ") for rule in ACCESS)]
 
 
 def require_complete_table(routes: Iterable[BaseRoute]) -> None:

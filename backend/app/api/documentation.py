@@ -125,8 +125,16 @@ def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
             _add_responses(operation, _ALWAYS)
             if method != "get":
                 _add_responses(operation, _WITH_BODY)
+            _errors_are_json(operation)
             if method == "post":
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY)
+
+
+def _errors_are_json(operation: dict[str, Any]) -> None:
+    """Also where the route itself answers in another form."""
+    for status, response in operation["responses"].items():
+        if status >= "400" and "application/json" not in response.get("content", {}):
+            response["content"] = _ERROR
 
 
 def _add_responses(operation: dict[str, Any], texts: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from app.api.access import allowed_methods
 from app.core import exceptions as tree
 from app.monitoring.secrecy import mask
 
@@ -147,7 +148,12 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     message = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
         message = f"there is no {request.url.path}: see /docs"
-    return error_response(error.status_code, code, message, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = allowed_methods(request.url.path)
+        message = f"{request.method} may not be asked of {request.url.path}"
+        headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
+    return error_response(error.status_code, code, message, headers=headers)
 
 
 def surprise(request: Request, error: Exception) -> Response:
