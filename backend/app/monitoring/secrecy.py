@@ -20,6 +20,7 @@ _NAMES = (
 )
 _VALUE = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'&,;)}\]]+)"""
 _NAME = rf"""(?i)((?:\b|_)[\w-]*(?:{_NAMES})[\w-]*\\?["']?\s*"""
+_QUOTED = rf"""(?i)((?:\b|_)[\w-]*(?:{_NAMES})[\w-]*\\?["']\s*"""
 _LOOKS: Final = (
     (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
     (re.compile(r"\bmm_[\w-]{8,}"), MASK),
@@ -27,6 +28,7 @@ _LOOKS: Final = (
     (re.compile(r"(?i)\b(bearer|basic|digest)\s+[\w.~+/=:-]{6,}"), rf"\1 {MASK}"),
     (re.compile(r"(\w[\w+.-]*://[^\s:/@'\"]*):[^\s@'\"]+@"), rf"\1:{MASK}@"),
     (re.compile(rf"{_NAME}(?:=>|=)\s*)[br]?{_VALUE}"), rf"\1{MASK}"),
+    (re.compile(rf"{_QUOTED}:\s*)[br]?{_VALUE}"), rf"\1{MASK}"),
 )
 _NAMED: Final = (re.compile(rf"{_NAME}:\s*)[br]?{_VALUE}"), rf"\1{MASK}")
 _SUSPICIOUS: Final = re.compile(rf"(?i)eyJ|mm_|\$argon2|bearer|basic|digest|://|{_NAMES}")

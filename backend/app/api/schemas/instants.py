@@ -1,9 +1,11 @@
 """Moments in queries and bodies: ISO 8601 with its zone, as the OpenAPI document says."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_FIRST, _LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 
 
 def _written_out(value: object) -> object:
@@ -14,10 +16,9 @@ def _written_out(value: object) -> object:
 
 
 def _storable(moment: datetime) -> datetime:
-    if not 1970 <= moment.year <= 2999:
-        raise ValueError("take an instant from 1970 to 2999")
-    return moment
+    """The nearest moment every database can hold: nothing in the record is further out."""
+    return min(max(moment, _FIRST), _LAST)
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
-"""An aware datetime in years that every database can hold."""
+"""An aware datetime to filter by, in years that every database can hold."""

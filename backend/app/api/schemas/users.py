@@ -4,7 +4,15 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    StrictInt,
+    StringConstraints,
+)
 
 from app.core.users import Role, Scope
 from app.managers.user_manager.api_keys import MOST_DAYS
@@ -77,7 +85,7 @@ class UserChange(Input):
     """What is to be changed; a field left out or null stays as it is."""
 
     role: Role | None = Field(default=None, examples=["trader"])
-    is_active: bool | None = Field(default=None, examples=[False])
+    is_active: StrictBool | None = Field(default=None, examples=[False])
 
 
 # ── logins ───────────────────────────────────────────────────────────────────
@@ -143,7 +151,7 @@ class NewInvitationRequest(Input):
     """An invitation to make."""
 
     role: Role = Field(examples=["viewer"])
-    hours: int = Field(
+    hours: StrictInt = Field(
         default=DEFAULT_HOURS, ge=1, le=MOST_HOURS, description="How long it holds.", examples=[72]
     )
 
@@ -184,7 +192,7 @@ class NewApiKeyRequest(Input):
 
     name: Label
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["read"]])
-    days: int | None = Field(
+    days: StrictInt | None = Field(
         default=None, ge=1, le=MOST_DAYS, description="Null: it does not expire.", examples=[90]
     )
 
