@@ -25,4 +25,4 @@ def new_invitation() -> str:
 
 def secret_hash(secret: str) -> str:
     """SHA-256 in hexadecimal: enough for a secret that is itself random and long."""
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

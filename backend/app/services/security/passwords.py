@@ -117,6 +117,6 @@ def _is_on_a_row(plain: str) -> bool:
     return any(plain in way for walk in _WALKS for way in (walk, walk[::-1]))
 
 
-def _plain(password: str) -> str:
+def _plain(password: str) -> bytes:
     """One form for every way of typing the same letters (NIST SP 800-63B: NFKC)."""
-    return unicodedata.normalize("NFKC", password)
+    return unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
