@@ -10,10 +10,10 @@ from pydantic import (
     Field,
     SecretStr,
     StrictBool,
-    StrictInt,
     StringConstraints,
 )
 
+from app.api.schemas.values import Whole
 from app.core.users import Role, Scope
 from app.managers.user_manager.api_keys import MOST_DAYS
 from app.managers.user_manager.invitations import DEFAULT_HOURS, MOST_HOURS
@@ -151,7 +151,7 @@ class NewInvitationRequest(Input):
     """An invitation to make."""
 
     role: Role = Field(examples=["viewer"])
-    hours: StrictInt = Field(
+    hours: Whole = Field(
         default=DEFAULT_HOURS, ge=1, le=MOST_HOURS, description="How long it holds.", examples=[72]
     )
 
@@ -192,7 +192,7 @@ class NewApiKeyRequest(Input):
 
     name: Label
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["read"]])
-    days: StrictInt | None = Field(
+    days: Whole | None = Field(
         default=None, ge=1, le=MOST_DAYS, description="Null: it does not expire.", examples=[90]
     )
 
