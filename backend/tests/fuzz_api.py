@@ -117,6 +117,7 @@ def fuzz(app: FastAPI, settings: Settings, *, examples: int, seed: int = 1) -> O
             "auth": {"openapi": {"key": {"api_key": keeper.key}}},
             "continue-on-failure": True,
             "generation": {"max-examples": examples, "database": "none"},
+            "cache": {"enabled": False},
         }
     )
     schema = schemathesis.openapi.from_asgi("/openapi.json", keeper, config=config)

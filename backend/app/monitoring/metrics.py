@@ -31,8 +31,7 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class EngineFigures:
     """What the engine has done since the process began, and how it is now.
 
-    `threads` says by name which are alive; `queues` how many items wait in each; `hub` has the
-    plain numbers of the WebSocket hub, by name.
+    `threads` says by name which are alive; `queues` how many items wait in each.
     """
 
     is_running: bool = False
@@ -42,7 +41,6 @@ class EngineFigures:
     rejections: int = 0
     threads: Mapping[str, bool] = field(default_factory=dict)
     queues: Mapping[str, int] = field(default_factory=dict)
-    hub: Mapping[str, float] = field(default_factory=dict)
 
 
 class Metrics:
@@ -82,6 +80,10 @@ class Metrics:
         """Ask `read` for the engine's figures whenever the figures are shown."""
         self._registry.register(_EngineCollector(read))
 
+    def watch_hub(self, read: Callable[[], Mapping[str, float]]) -> None:
+        """Ask `read` for the WebSocket hub's plain numbers, by their names in the figures."""
+        self._registry.register(_HubCollector(read))
+
     def text(self) -> bytes:
         """Everything, in Prometheus' text format 0.0.4."""
         return generate_latest(self._registry)
@@ -106,7 +108,18 @@ class _EngineCollector(Collector):
             "thread_alive", "1 while a thread of the session lives.", "thread", figures.threads
         )
         yield _by("queue_depth", "Items that wait between two threads.", "queue", figures.queues)
-        for name, value in figures.hub.items():
+
+
+class _HubCollector(Collector):
+    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing in advance, as of the engine."""
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._read().items():
             yield _gauge(f"websocket_{name}", "Of the WebSocket hub.", value)
 
 

@@ -192,8 +192,8 @@ class NewApiKeyRequest(Input):
 
     name: Label
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["read"]])
-    days: Whole | None = Field(
-        default=None, ge=1, le=MOST_DAYS, description="Null: it does not expire.", examples=[90]
+    days: Annotated[Whole, Field(ge=1, le=MOST_DAYS)] | None = Field(
+        default=None, description="Null: it does not expire.", examples=[90]
     )
 
 
