@@ -192,9 +192,17 @@ class NewApiKeyRequest(Input):
 
     name: Label
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["read"]])
-    days: Annotated[Whole, Field(ge=1, le=MOST_DAYS)] | None = Field(
-        default=None, description="Null: it does not expire.", examples=[90]
+    days: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DAYS,
+        description="Null: it does not expire.",
+        examples=[90],
+        json_schema_extra={
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_DAYS}, {"type": "null"}]
+        },
     )
+    """Pydantic leaves out of the document what holds for a number that may be null."""
 
 
 class ApiKeyView(Output):
