@@ -9,7 +9,7 @@ REQUIREMENTS := $(BACKEND)/requirements
 RUN := cd $(BACKEND) && .venv/bin/python run_cli.py
 UV := UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 VIRTUAL_ENV=$(abspath $(VENV)) $(BIN)/uv
 
-.PHONY: setup setup-dev run-cli lint types contracts tests test lock clean
+.PHONY: setup setup-dev run-cli server fuzz lint types contracts tests test lock clean
 
 setup: $(VENV)/.runtime  ## Make the environment (hash-locked) and a .env with a secret of its own
 	@$(BIN)/python $(BACKEND)/app/config/env_file.py
@@ -36,6 +36,12 @@ $(VENV)/.dev: $(VENV)/.runtime $(REQUIREMENTS)/dev.txt
 
 run-cli: setup  ## Run a command: make run-cli ARGS="time now"
 	@$(RUN) $(ARGS)
+
+server: setup  ## Serve the REST API on http://127.0.0.1:8000, until Ctrl-C
+	@$(RUN) init-db > /dev/null && .venv/bin/python run_cli.py server $(ARGS)
+
+fuzz: setup-dev  ## Ask the API what nobody would think of: make fuzz ARGS=5000
+	cd $(BACKEND) && .venv/bin/python -m tests.fuzz_api $(ARGS)
 
 lint: setup-dev
 	cd $(BACKEND) && .venv/bin/ruff check . ../examples ../benchmarks && .venv/bin/ruff format --check .

@@ -3,6 +3,7 @@
 A route that is not in the table cannot be served: the application refuses to be built.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated
 
@@ -38,7 +39,10 @@ ACCESS: Mapping[str, Role | None] = {
     "POST /invitations": Role.ADMIN,
     "POST /users": Role.ADMIN,
     # health
+    "GET /": PUBLIC,
     "GET /health": PUBLIC,
+    "GET /health/detailed": Role.VIEWER,
+    "GET /metrics": Role.VIEWER,
     # market data
     "GET /market-data/bars/{symbol:path}": Role.VIEWER,
     "GET /market-data/imports/{import_id}": Role.VIEWER,
@@ -54,6 +58,7 @@ ACCESS: Mapping[str, Role | None] = {
     "GET /session/quality": Role.VIEWER,
     # system
     "GET /system/configs": Role.VIEWER,
+    "GET /system/log-level": Role.ADMIN,
     "GET /system/status": Role.VIEWER,
     "POST /system/pause": Role.TRADER,
     "POST /system/resume": Role.TRADER,
@@ -61,6 +66,7 @@ ACCESS: Mapping[str, Role | None] = {
     "POST /system/start": Role.TRADER,
     "POST /system/step": Role.TRADER,
     "POST /system/stop": Role.TRADER,
+    "PUT /system/log-level": Role.ADMIN,
     "PUT /system/speed": Role.TRADER,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
@@ -69,22 +75,38 @@ _REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
 
 
 async def authorise(request: Request) -> None:
-    """Let a request through to its route if its sender may use it; who it is stays with it.
-
-    A coroutine, so that a token costs no hop to another thread; a key does, for the database.
-    """
+    """Let a request through to its route if its sender may use it; who it is stays with it."""
     needed = ACCESS[f"{request.method} {request.scope['route'].path}"]
     if needed is PUBLIC:
         return
-    principal = await _principal(request)
-    request.state.principal = principal
+    principal = await identify(request)
+    if principal is None:
+        raise AuthenticationError(request.state.nobody)
     if not principal.may(needed):
         raise PermissionDeniedError(f"this needs the role {needed}; yours is {principal.role}")
+
+
+async def identify(request: Request) -> Principal | None:
+    """Who sent the request, looked up once; None, and why in its state, if nobody says so.
+
+    A coroutine, so that a token costs no hop to another thread; a key does, for the database.
+    """
+    state = request.state
+    if not hasattr(state, "principal"):
+        state.principal = None
+        try:
+            state.principal = await _principal(request)
+        except AuthenticationError as error:
+            state.nobody = str(error)
+    principal: Principal | None = state.principal
+    return principal
 
 
 async def _principal(request: Request) -> Principal:
     platform = platform_of(request)
     key = request.headers.get("x-api-key")
+    if key is not None and "authorization" in request.headers:
+        raise AuthenticationError(f"two say who is asking, and one is wanted: {_REMEDY}")
     if key is not None:
         return await run_in_threadpool(platform.users.read_api_key, key)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -107,6 +129,19 @@ def rule_names(routes: Iterable[BaseRoute]) -> set[str]:
     """The names that `ACCESS` must have for `routes`."""
     named = (route for route in routes if isinstance(route, APIRoute))
     return {f"{method} {route.path}" for route in named for method in route.methods or ()}
+
+
+def allowed_methods(path: str) -> list[str]:
+    """What may be asked of `path`, in whatever way it is prefixed, by the rules of `ACCESS`."""
+    below = re.sub(r"^/api(/v1)?(?=/)", "", path)
+    return sorted(method for method, template in _TEMPLATES if template.fullmatch(below))
+
+
+def _template(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)))
+
+
+_TEMPLATES = [(method, _template(path)) for method, path in (rule.split(" ") for rule in ACCESS)]
 
 
 def require_complete_table(routes: Iterable[BaseRoute]) -> None:

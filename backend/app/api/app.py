@@ -6,8 +6,11 @@ from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy.orm import Session
 
 from app import __version__
-from app.api.access import authorise, require_complete_table
+from app.api.access import ACCESS, PUBLIC, authorise, require_complete_table
+from app.api.documentation import OPENAPI, add_documentation
 from app.api.errors import ErrorResponse, add_error_handlers
+from app.api.lifespan import lifespan
+from app.api.middleware import middleware_of
 from app.api.platform import Platform
 from app.api.routes import (
     api_keys,
@@ -15,7 +18,10 @@ from app.api.routes import (
     auth,
     health,
     invitations,
+    logs,
     market_data,
+    metrics,
+    root,
     session,
     system,
     users,
@@ -27,6 +33,7 @@ from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
 from app.models.database import session_factory
+from app.monitoring.secrecy import guard
 from app.services.market_data.parquet_storage import ParquetStorage
 
 ROUTERS = (
@@ -35,11 +42,16 @@ ROUTERS = (
     auth.router,
     health.router,
     invitations.router,
+    logs.router,
     market_data.router,
+    metrics.router,
+    root.router,
     session.router,
     system.router,
     users.router,
 )
+AT_THE_TOP = (root.router, metrics.router)
+"""Found without a prefix too: where people and Prometheus look."""
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -69,13 +81,25 @@ def create_app(
         ConfigurationError: the settings are not safe to serve with.
     """
     settings, clock = settings or get_settings(), clock or SystemClock()
-    app = FastAPI(
-        title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
-    )
-    platform = app.state.platform = _platform(settings, system or get_system_manager(), clock)
+    platform = _platform(settings, system or get_system_manager(), clock)
     platform.users.start()
+    platform.metrics.watch_engine(platform.system.figures)
+    guard(settings)
+    app = FastAPI(
+        title="MisMartera",
+        version=__version__,
+        description=_DESCRIPTION,
+        responses=_RESPONSES,
+        middleware=middleware_of(platform),
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=OPENAPI,
+    )
+    app.state.platform = platform
     add_error_handlers(app)
     _add_routes(app)
+    add_documentation(app, public=_public())
     return app
 
 
@@ -102,8 +126,16 @@ def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platfo
 
 def _add_routes(app: FastAPI) -> None:
     require_complete_table([route for router in ROUTERS for route in router.routes])
-    api = APIRouter(dependencies=[Depends(authorise)])
+    api, top = (APIRouter(dependencies=[Depends(authorise)]) for _ in range(2))
     for router in ROUTERS:
         api.include_router(router)
+    for router in AT_THE_TOP:
+        top.include_router(router)
     for prefix in PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == PREFIXES[0])
+    app.include_router(top, include_in_schema=False)
+
+
+def _public() -> frozenset[str]:
+    rules = (rule.split(" ") for rule, role in ACCESS.items() if role is PUBLIC)
+    return frozenset(f"{method} {PREFIXES[0]}{path}" for method, path in rules)

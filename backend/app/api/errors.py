@@ -13,7 +13,9 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
+from app.api.access import allowed_methods
 from app.core import exceptions as tree
+from app.monitoring.secrecy import mask
 
 
 class ErrorCode(StrEnum):
@@ -97,8 +99,9 @@ def error_response(
     details: Sequence[ErrorDetail] = (),
     headers: dict[str, str] | None = None,
 ) -> Response:
-    """A response in the form every error has."""
-    body = ErrorBody(code=code, message=message, details=list(details) or None)
+    """A response in the form every error has; secrets are masked in it."""
+    shown = [ErrorDetail(field=d.field, message=mask(d.message, sentences=True)) for d in details]
+    body = ErrorBody(code=code, message=mask(message, sentences=True), details=shown or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
 
@@ -126,7 +129,6 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(tree.TradingError, _on_trading_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_error)
-    app.add_exception_handler(Exception, _on_surprise)
 
 
 async def _on_trading_error(_request: Request, error: Exception) -> Response:
@@ -147,10 +149,16 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     message = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
         message = f"there is no {request.url.path}: see /docs"
-    return error_response(error.status_code, code, message, headers=dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = allowed_methods(request.url.path)
+        message = f"{request.method} may not be asked of {request.url.path}"
+        headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
+    return error_response(error.status_code, code, message, headers=headers)
 
 
-async def _on_surprise(request: Request, error: Exception) -> Response:
+def surprise(request: Request, error: Exception) -> Response:
+    """What an error outside the tree is answered with; the log alone has what it says."""
     request_id = getattr(request.state, "request_id", "-")
     logger.opt(exception=error).error("{} {}", request.method, request.url.path)
     return error_response(500, ErrorCode.INTERNAL_ERROR, _UNSEEN.format(request_id))

@@ -1,6 +1,6 @@
 """What routes are given to work with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
@@ -13,6 +13,7 @@ from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import Clock
 from app.managers.user_manager import UserManager
 from app.models.database import session_factory
+from app.monitoring.metrics import Metrics
 from app.repositories.unit_of_work import UnitOfWork
 
 
@@ -26,6 +27,7 @@ class Platform:
     users: UserManager
     markets: Markets
     imports: Imports
+    metrics: Metrics = field(default_factory=Metrics)
 
     def work(self) -> UnitOfWork:
         """A unit of work on the record: ``with platform.work() as work: ...``."""

@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "time": Entry("The clock and the market calendar.", "time_commands"),
     "strategy": Entry("The strategies that can be run, and their parameters.", "strategy_commands"),
     "run": Entry("Backtests that were run, and their results.", "run_commands"),
+    "server": Entry("Serve the REST API, until Ctrl-C.", "server_command"),
     "db": Entry("Back up, restore, upgrade and check the database.", "db_commands"),
     "user": Entry("Users of the API, their invitations and keys.", "user_commands"),
     "admin": Entry("The log, while the platform runs.", "admin_commands"),

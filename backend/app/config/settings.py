@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     strategies_dir: Path = Field(Path("user_strategies"), description="Your strategies, as files.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in data_dir.")
     log_level: str = Field("INFO", description="Least severe level written to the log.")
+    log_json: bool = Field(default=False, description="Write the log as one JSON object per line.")
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8000, ge=0, le=65_535, description="Port of the API; 0: a free one.")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs the tokens of logins.")
@@ -35,6 +36,11 @@ class Settings(BaseSettings):
     )
     imports_at_once: int = Field(2, ge=1, le=16, description="Imports over the API at once.")
     cors_origins: str = Field("", description="Web pages that may call the API, by commas.")
+    allowed_hosts: str = Field("", description="Names the API is reached by, by commas.")
+    rate_limit_per_minute: int = Field(
+        1_200, ge=1, description="Requests a minute of each key, user or address."
+    )
+    max_body_bytes: int = Field(1_048_576, ge=1_024, description="Longest body of a request.")
 
     def model_post_init(self, _context: object) -> None:
         """Make every path absolute and fill in the default database."""
@@ -43,6 +49,16 @@ class Settings(BaseSettings):
         self.session_configs_dir = HOME / self.session_configs_dir
         self.strategies_dir = HOME / self.strategies_dir
         self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'trading_app.db'}"
+
+    @staticmethod
+    def listed(text: str) -> tuple[str, ...]:
+        """What a setting names by commas."""
+        return tuple(part for each in text.split(",") if (part := each.strip()))
+
+    @property
+    def logs_dir(self) -> Path:
+        """``app.log`` and its older files."""
+        return self.data_dir / "logs"
 
     @property
     def bars_dir(self) -> Path:

@@ -39,6 +39,7 @@ _TYPES = {
     "time": "time",
     "datetime": "instant",
     "JSON": "json",
+    "large_binary": "bytes",
 }
 _OF_EVERY_TABLE = ("id", "created_at", "updated_at")
 

@@ -1,15 +1,30 @@
 """Where the log goes: a rotated file for everything, nothing on the terminal unless asked."""
 
+import json
+import logging
+import sys
+import traceback
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from loguru import logger
 
+from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError
+from app.monitoring.secrecy import guard, mask
 
 ROTATION, RETENTION, COMPRESSION = "10 MB", "30 days", "zip"
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """From the most to the least talkative."""
+LIBRARIES: Final = ("uvicorn", "sqlalchemy", "alembic", "asyncio")
+"""Whose records go to the log too, from WARNING on; uvicorn's from INFO on."""
+
+_LINE = (
+    "{time:YYYY-MM-DD HH:mm:ss.SSS} | {level: <8} | {extra[request_id]} | "
+    "{name}:{function}:{line} - {message}{extra[trace]}\n"
+)
+_ON_TERMINAL = "{level}: {message}\n"
+_OURS = ("request_id", "trace")
 
 
 class _Threshold:
@@ -29,10 +44,12 @@ class _Threshold:
 _threshold = _Threshold()
 
 
-def configure_logging(folder: Path, level: str) -> Path:
+def configure_logging(folder: Path, level: str, *, as_json: bool = False) -> Path:
     """Write records of `level` and above to ``app.log`` in `folder`; the file's path.
 
-    The file is rotated at 10 MB; old ones are zipped and kept for 30 days.
+    One record is a line, followed by its traceback if it has one; with `as_json` it is one JSON
+    object on one line. Secrets are masked in both. The file is rotated at 10 MB; old ones are
+    zipped and kept for 30 days. What libraries log goes the same way.
 
     Raises:
         ConfigurationError: for a level that is not known.
@@ -40,9 +57,11 @@ def configure_logging(folder: Path, level: str) -> Path:
     set_level(level)
     path = folder / "app.log"
     logger.remove()
+    logger.configure(extra={"request_id": "-", "trace": ""}, patcher=_without_secrets)
     logger.add(
         path,
         level=0,
+        format=_json_line if as_json else lambda _record: _LINE,
         filter=lambda record: record["level"].no >= _threshold.number,
         rotation=ROTATION,
         retention=RETENTION,
@@ -51,7 +70,19 @@ def configure_logging(folder: Path, level: str) -> Path:
         backtrace=False,
         diagnose=False,
     )
+    _listen_to_libraries()
     return path
+
+
+def log_of(settings: Settings) -> Path:
+    """Set up the log of an installation, which knows its secrets; the file's path."""
+    guard(settings)
+    return configure_logging(settings.logs_dir, settings.log_level, as_json=settings.log_json)
+
+
+def show_problems_on_terminal() -> None:
+    """Write warnings and errors, one line each, to standard error too: for a server."""
+    logger.add(sys.stderr, level="WARNING", format=lambda _record: _ON_TERMINAL, colorize=False)
 
 
 def current_level() -> str:
@@ -66,3 +97,60 @@ def set_level(level: str) -> None:
         ConfigurationError: for a level that is not known.
     """
     _threshold.set(level)
+
+
+# ── what a record becomes ────────────────────────────────────────────────────
+
+
+def _without_secrets(record: Any) -> None:
+    """The message, what was bound to it and the traceback, as text that may be written.
+
+    The traceback becomes text here, for an error's own message may hold a secret.
+    """
+    record["message"] = mask(record["message"])
+    extra = record["extra"]
+    for name in extra.keys() - _OURS:
+        if isinstance(extra[name], str):
+            extra[name] = mask(extra[name])
+    error = record["exception"]
+    if error is not None:
+        lines = traceback.format_exception(error.type, error.value, error.traceback)
+        extra["trace"] = "\n" + mask("".join(lines)).rstrip()
+        record["exception"] = None
+
+
+def _json_line(record: Any) -> str:
+    extra = record["extra"]
+    fields = {
+        "time": record["time"].isoformat(),
+        "level": record["level"].name,
+        "request_id": extra["request_id"],
+        "where": f"{record['name']}:{record['function']}:{record['line']}",
+        "thread": record["thread"].name,
+        "message": record["message"],
+        **{name: extra[name] for name in extra.keys() - {*_OURS, "line"}},
+    }
+    if extra["trace"]:
+        fields["traceback"] = extra["trace"].lstrip("\n")
+    extra["line"] = json.dumps(fields, ensure_ascii=False, default=str)
+    return "{extra[line]}\n"
+
+
+class _ToLoguru(logging.Handler):
+    """Hands what a library logs to our log, as from the place it was logged at."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
+        level = record.levelname if record.levelname in LEVELS else record.levelno
+        where = {"name": record.name, "function": record.funcName, "line": record.lineno}
+        passed = logger.patch(lambda made: made.update(where))  # type: ignore[typeddict-item]
+        passed.opt(exception=record.exc_info).log(level, "{}", record.getMessage())
+
+
+def _listen_to_libraries() -> None:
+    handler = _ToLoguru()
+    for name in LIBRARIES:
+        library = logging.getLogger(name)
+        library.handlers = [handler]
+        library.propagate = False
+        library.setLevel("INFO" if name == "uvicorn" else "WARNING")

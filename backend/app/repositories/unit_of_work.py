@@ -10,6 +10,7 @@ from app.repositories.audit_repository import AuditRepository
 from app.repositories.calendar_repository import CalendarRepository
 from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
+from app.repositories.idempotency_repository import IdempotencyRepository
 from app.repositories.invitation_repository import InvitationRepository
 from app.repositories.run_repository import RunRepository
 from app.repositories.symbol_repository import SymbolRepository
@@ -44,6 +45,7 @@ class UnitOfWork:
     audit: AuditRepository
     calendars: CalendarRepository
     runs: RunRepository
+    idempotency: IdempotencyRepository
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -62,6 +64,7 @@ class UnitOfWork:
         self.audit = AuditRepository(db)
         self.calendars = CalendarRepository(db)
         self.runs = RunRepository(db)
+        self.idempotency = IdempotencyRepository(db)
         return self
 
     def __exit__(

@@ -1,27 +1,17 @@
 """The audit log, for admins."""
 
 from dataclasses import replace
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import AfterValidator, AwareDatetime
 
 from app.api.lists import Listed
 from app.api.platform import Served
+from app.api.schemas.instants import Instant
 from app.api.schemas.users import WHEN, AuditPage, AuditView
 
 router = APIRouter(prefix="/audit", tags=["audit"])
-
-
-def _storable(moment: datetime) -> datetime:
-    if not 1970 <= moment.year <= 2999:
-        raise ValueError("take an instant from 1970 to 2999")
-    return moment
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_storable)]
 
 
 @router.get("", summary="Who changed what")

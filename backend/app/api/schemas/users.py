@@ -4,8 +4,16 @@ from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StrictBool,
+    StringConstraints,
+)
 
+from app.api.schemas.values import Whole
 from app.core.users import Role, Scope
 from app.managers.user_manager.api_keys import MOST_DAYS
 from app.managers.user_manager.invitations import DEFAULT_HOURS, MOST_HOURS
@@ -77,7 +85,7 @@ class UserChange(Input):
     """What is to be changed; a field left out or null stays as it is."""
 
     role: Role | None = Field(default=None, examples=["trader"])
-    is_active: bool | None = Field(default=None, examples=[False])
+    is_active: StrictBool | None = Field(default=None, examples=[False])
 
 
 # ── logins ───────────────────────────────────────────────────────────────────
@@ -143,7 +151,7 @@ class NewInvitationRequest(Input):
     """An invitation to make."""
 
     role: Role = Field(examples=["viewer"])
-    hours: int = Field(
+    hours: Whole = Field(
         default=DEFAULT_HOURS, ge=1, le=MOST_HOURS, description="How long it holds.", examples=[72]
     )
 
@@ -184,9 +192,17 @@ class NewApiKeyRequest(Input):
 
     name: Label
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope), examples=[["read"]])
-    days: int | None = Field(
-        default=None, ge=1, le=MOST_DAYS, description="Null: it does not expire.", examples=[90]
+    days: Whole | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_DAYS,
+        description="Null: it does not expire.",
+        examples=[90],
+        json_schema_extra={
+            "anyOf": [{"type": "integer", "minimum": 1, "maximum": MOST_DAYS}, {"type": "null"}]
+        },
     )
+    """Pydantic leaves out of the document what holds for a number that may be null."""
 
 
 class ApiKeyView(Output):

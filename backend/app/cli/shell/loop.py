@@ -64,10 +64,10 @@ def open_shell() -> int:
 
     From a terminal that is 0; from a pipe, that of the last command that did not succeed.
     """
-    from app.monitoring.logs import configure_logging
+    from app.monitoring.logs import log_of
 
     settings = get_settings()
-    configure_logging(settings.data_dir / "logs", settings.log_level)
+    log_of(settings)
     shell = Shell(settings.data_dir / "shell_history")
     return shell.converse() if sys.stdin.isatty() else shell.read_pipe()
 

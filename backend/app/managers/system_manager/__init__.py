@@ -4,7 +4,7 @@ from functools import cache
 
 from app.config.settings import get_settings
 from app.managers.system_manager.api import SystemManager
-from app.monitoring.logs import configure_logging
+from app.monitoring.logs import log_of
 
 
 @cache
@@ -14,7 +14,7 @@ def get_system_manager() -> SystemManager:
     The first call sends the log to ``logs/app.log`` in the data folder.
     """
     settings = get_settings()
-    configure_logging(settings.data_dir / "logs", settings.log_level)
+    log_of(settings)
     return SystemManager(settings)
 
 

@@ -18,6 +18,7 @@ from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result
+from app.managers.system_manager.figures import EndedRuns, engine_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
@@ -34,6 +35,7 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
+from app.monitoring.metrics import EngineFigures
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -93,6 +95,7 @@ class SystemManager:
         self._run_id: UUID = uuid4()
         self._started_ns = 0
         self._reason: str | None = None
+        self._ended = EndedRuns()
         self.result: RunResult | None = None
         """Result of the last run that ended; None before."""
         self.record: RunRecord | None = None
@@ -258,6 +261,10 @@ class SystemManager:
         run = self._run
         return scores_of(run) if run else {}
 
+    def figures(self) -> EngineFigures:
+        """What monitoring shows: sums over all runs of this system, threads and queues."""
+        return engine_figures(self._run, self._ended)
+
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
 
@@ -334,6 +341,7 @@ class SystemManager:
 
     def _conclude(self, run: SessionRun) -> None:
         """In the coordinator's thread, after the last decision: result, files, record."""
+        self._ended = self._ended.and_of(run)
         if run.log is None:
             return
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"

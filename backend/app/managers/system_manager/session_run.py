@@ -1,6 +1,6 @@
 """A run in its four threads: started, steered, stopped in a written order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sized
 from threading import Event, Lock, current_thread
 from time import perf_counter
 
@@ -53,6 +53,7 @@ class SessionRun:
         self._ending = Lock()
         self._started_s = 0.0
         wiring = Wiring(plan, self.control, self.simulation)
+        self.queues: Mapping[str, Sized] = wiring.queues
         self.board = wiring.board()
         self.pace = wiring.pace(stopwatch, paused=paused)
         conductor = wiring.conductor(

@@ -1,6 +1,6 @@
 """How the threads of a run hang together: who is made of what, one paragraph each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from threading import Event
 
 from app.core.data_structures import BarColumns
@@ -54,6 +54,11 @@ class Wiring:
         self._slabs: Channel[Slab] = Channel(control, _SLABS_AHEAD)
         self._derived: Channel[DerivedSlab] = Channel(control, _SLABS_AHEAD)
         self._arrivals: StreamSubscription[Slab] = StreamSubscription("quality")
+        self.queues: Mapping[str, Sized] = {
+            "read": self._slabs,
+            "derived": self._derived,
+            "quality": self._arrivals,
+        }
 
     def board(self) -> ProgressBoard:
         """Where progress is shown."""

@@ -5,7 +5,9 @@ import re
 from app.core.exceptions import ConfigurationError
 
 USERNAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-EMAIL = r"[^@\s\x00-\x1f\x7f]{1,64}@[^@\s\x00-\x1f\x7f]{1,189}"
+_PART = r"[^@\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+"""Spaces one by one: what ``\\s`` means differs between Python and who reads the document."""
+EMAIL = rf"{_PART}{{1,64}}@{_PART}{{1,189}}"
 LABEL = r"[^\x00-\x1f\x7f]{1,64}"
 """One line."""
 

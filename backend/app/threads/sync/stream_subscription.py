@@ -34,6 +34,10 @@ class StreamSubscription(Generic[T]):
             self._changed.wait_for(lambda: self._messages or self._closed, timeout)
             return self._messages.popleft() if self._messages else None
 
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._messages)
+
     def close(self) -> None:
         """Say that no more messages will follow; those waiting can still be taken."""
         with self._changed:

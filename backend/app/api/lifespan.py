@@ -1,0 +1,35 @@
+"""What begins with the server and ends with it, in a written order; twice in a row works."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from loguru import logger
+from starlette.concurrency import run_in_threadpool
+
+from app.api.platform import Platform
+
+LAST_WORDS_S = 30.0
+"""How long a stopped session may take to write down what it did."""
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Around everything that is served.
+
+    At the end no request comes in any more: what is left to stop is what requests have begun.
+    """
+    platform: Platform = app.state.platform
+    logger.info("the API is up")
+    try:
+        yield
+    finally:
+        await run_in_threadpool(_end, platform)
+        logger.info("the API is down")
+
+
+def _end(platform: Platform) -> None:
+    """Stop the session, keep what it did."""
+    platform.system.stop()
+    if not platform.system.wait(LAST_WORDS_S):
+        logger.error("the session did not write down what it did within {} s", LAST_WORDS_S)

@@ -1,0 +1,242 @@
+"""A POST with an Idempotency-Key is done once, however often it is sent.
+
+What the key's row means: none, nobody asked; no answer and our process, it is being done; no
+answer and another process, that one ended in the middle and nobody knows how far it came; an
+answer, it was done and this is what came of it. The row is committed before the work begins.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final
+from uuid import uuid4
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.access import identify
+from app.api.errors import ErrorCode, error_response
+from app.api.platform import Platform
+from app.core.exceptions import ConflictError
+from app.core.idempotency import EarlierRequest, KeptAnswer, RequestKey
+from app.core.types import SECOND_NS
+
+LIFE: Final = timedelta(hours=24)
+MOST_KEPT: Final = 65_536
+"""Bytes of an answer that are kept; a longer one is not given a second time."""
+SHOWN_ONCE: Final = re.compile(r"/(auth|api-keys|invitations|tokens)(/|$)")
+"""Paths whose answers hold secrets: they are never stored."""
+LONGEST_ROUTE: Final = 256
+KEY_PATTERN: Final = r"[\x21-\x7e]{1,128}"
+BAD_REQUEST, CONFLICT, SERVER_ERROR, UNAVAILABLE = 400, 409, 500, 503
+
+_KEY: Final = re.compile(KEY_PATTERN)
+_PREFIX: Final = re.compile(r"^/api(/v1)?(?=/)")
+_REPLAYED: Final = {"Idempotent-Replayed": "true"}
+
+
+class Idempotency:
+    """Gives the first answer again to a request that comes again with its key within a day.
+
+    Of requests with one key at the same time one is done and the others are refused (409); so is
+    a key that comes with another body. An answer that says nothing was done (4xx, 503) is
+    not kept: the request may be mended and sent again.
+    """
+
+    def __init__(self, app: ASGIApp, *, platform: Platform) -> None:
+        self._app = app
+        self._platform = platform
+        self._server_id = uuid4()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on what comes without a key, or from nobody: that is refused further in."""
+        if scope["type"] != "http" or scope["method"] != "POST":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        key = headers.get("idempotency-key")
+        principal = None if key is None else await identify(Request(scope))
+        if key is None or principal is None:
+            await self._app(scope, receive, send)
+            return
+        route = "POST " + _PREFIX.sub("", scope["path"])
+        if not _KEY.fullmatch(key) or len(route) > LONGEST_ROUTE:
+            await _refused(422, "Idempotency-Key: 1 to 128 visible characters of ASCII are wanted")(
+                scope, receive, send
+            )
+            return
+        request = RequestKey(user_id=principal.user_id, route=route, key=key)
+        body = _BodyHash(receive, headers.get("content-type", ""))
+        earlier = await run_in_threadpool(self._claim, request)
+        if earlier is None:
+            await self._do(request, body, scope, send)
+        else:
+            await (await self._again(earlier, body))(scope, receive, send)
+
+    async def _do(self, request: RequestKey, body: "_BodyHash", scope: Scope, send: Send) -> None:
+        """Let the request be done; its answer is kept before the last of it is sent."""
+        answer = _Recorder(send, is_kept=SHOWN_ONCE.search(request.route) is None)
+        try:
+            await self._app(scope, body.receive, answer.send)
+        except Exception:
+            broken = answer.kept(await body.fingerprint(), broken=True)
+            await run_in_threadpool(self._keep, request, broken)
+            raise
+        if answer.says_that_nothing_was_done:
+            await run_in_threadpool(self._release, request)
+        else:
+            kept = answer.kept(await body.fingerprint())
+            await run_in_threadpool(self._keep, request, kept)
+        await answer.finish()
+
+    async def _again(self, earlier: EarlierRequest, body: "_BodyHash") -> Response:
+        answer = earlier.answer
+        if answer is None and earlier.server_id == self._server_id:
+            return _refused(
+                CONFLICT, "a request with this Idempotency-Key is being done: ask later"
+            )
+        if answer is None:
+            return _refused(
+                CONFLICT,
+                "a request with this Idempotency-Key was interrupted: look whether it was done, "
+                "and send what is missing with a new key",
+            )
+        if answer.fingerprint != await body.fingerprint():
+            return _refused(
+                CONFLICT, "Idempotency-Key: it was used for a request with another body"
+            )
+        if answer.body is None:
+            return _refused(
+                CONFLICT,
+                f"a request with this Idempotency-Key was answered with status {answer.status}; "
+                "the answer is not kept, look at what was done",
+            )
+        return _replayed(answer)
+
+    def _claim(self, request: RequestKey) -> EarlierRequest | None:
+        """None if the request is ours to do, else what is known of the one before."""
+        now = datetime.fromtimestamp(self._platform.clock.now_ns() / SECOND_NS, UTC)
+        try:
+            with self._platform.work() as work:
+                work.idempotency.claim(
+                    request, server_id=self._server_id, now=now, expires_at=now + LIFE
+                )
+        except ConflictError:
+            with self._platform.work() as work:
+                found = work.idempotency.find(request)
+            return found or EarlierRequest(server_id=self._server_id, answer=None)
+        return None
+
+    def _keep(self, request: RequestKey, answer: KeptAnswer) -> None:
+        with self._platform.work() as work:
+            work.idempotency.keep(request, answer)
+
+    def _release(self, request: RequestKey) -> None:
+        with self._platform.work() as work:
+            work.idempotency.release(request)
+
+
+class _Recorder:
+    """Passes a response on, but for its end, and keeps what of it may be given again."""
+
+    def __init__(self, send: Send, *, is_kept: bool) -> None:
+        self._send = send
+        self._body: bytearray | None = bytearray() if is_kept else None
+        self._status = 0
+        self._headers = Headers(raw=[])
+        self._end: Message | None = None
+
+    @property
+    def says_that_nothing_was_done(self) -> bool:
+        client_fault = BAD_REQUEST <= self._status < SERVER_ERROR
+        return client_fault or self._status in (0, UNAVAILABLE)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._status = message["status"]
+            self._headers = Headers(raw=message["headers"])
+        elif self._body is not None:
+            self._body += message.get("body", b"")
+            if len(self._body) > MOST_KEPT:
+                self._body = None
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._end = message
+        else:
+            await self._send(message)
+
+    async def finish(self) -> None:
+        """Send the end, once what came of the request is known to the database."""
+        if self._end is not None:
+            await self._send(self._end)
+
+    def kept(self, fingerprint: str, *, broken: bool = False) -> KeptAnswer:
+        """The answer as far as it is kept; one that broke off is a 500 without a body."""
+        keeps = self._body is not None and not broken
+        return KeptAnswer(
+            fingerprint=fingerprint,
+            status=SERVER_ERROR if broken else self._status,
+            content_type=self._headers.get("content-type"),
+            location=self._headers.get("location"),
+            body=bytes(self._body or b"") if keeps else None,
+        )
+
+
+class _BodyHash:
+    """Hashes a body while it is read, whoever reads it; nothing of it is kept.
+
+    What separates the parts of a form is chosen anew by every client and is left out.
+    """
+
+    def __init__(self, receive: Receive, content_type: str) -> None:
+        kind, _, parameters = content_type.partition(";")
+        found = re.search(r"boundary=\"?([^\";]+)", parameters)
+        self._boundary = found.group(1).encode() if found else b""
+        self._receive = receive
+        self._hash = sha256(kind.strip().lower().encode() + b"\n")
+        self._held = b""
+        self._is_read = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._is_read = not message.get("more_body", False)
+            self._take(message.get("body", b""))
+        else:
+            self._is_read = True
+        return message
+
+    async def fingerprint(self) -> str:
+        """SHA-256 of the body in hexadecimal; reads what nobody has read."""
+        while not self._is_read:
+            await self.receive()
+        done = self._hash.copy()
+        done.update(self._held)
+        return done.hexdigest()
+
+    def _take(self, part: bytes) -> None:
+        if not self._boundary:
+            self._hash.update(part)
+            return
+        *whole, rest = (self._held + part).split(self._boundary)
+        for each in whole:
+            self._hash.update(each + b"\n--")
+        cut = max(0, len(rest) - len(self._boundary) + 1)
+        self._hash.update(rest[:cut])
+        self._held = rest[cut:]
+
+
+def _replayed(answer: KeptAnswer) -> Response:
+    headers = dict(_REPLAYED)
+    if answer.content_type is not None:
+        headers["Content-Type"] = answer.content_type
+    if answer.location is not None:
+        headers["Location"] = answer.location
+    return Response(answer.body, answer.status, headers)
+
+
+def _refused(status: int, message: str) -> Response:
+    code = ErrorCode.CONFLICT if status == CONFLICT else ErrorCode.VALIDATION_ERROR
+    return error_response(status, code, message)

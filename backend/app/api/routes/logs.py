@@ -1,0 +1,41 @@
+"""The log, while the platform runs."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.access import Actor
+from app.api.audit import audited
+from app.api.platform import Served
+from app.monitoring.logs import current_level, set_level
+
+router = APIRouter(prefix="/system", tags=["system"])
+
+
+class LogLevel(BaseModel):
+    """The least severe level that is written to the log."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        examples=["DEBUG"]
+    )
+
+
+@router.get("/log-level", summary="The least severe level that is logged")
+def log_level() -> LogLevel:
+    """What is written to the log, from this level on."""
+    return LogLevel.model_validate({"level": current_level()})
+
+
+@router.put("/log-level", summary="Change the least severe level that is logged")
+def change_log_level(
+    wanted: LogLevel, actor: Actor, request: Request, platform: Served
+) -> LogLevel:
+    """Write from this level on, at once, until the server is started anew."""
+    change = {"from": current_level(), "to": wanted.level}
+    with platform.work() as work:
+        audited(work, actor, request, "log_level.change", None, change)
+    set_level(wanted.level)
+    return wanted

@@ -1,0 +1,57 @@
+"""What monitoring is told of the engine: how it is now, and what it has done since it was made."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+from app.core.enums import OrderStatus
+from app.managers.system_manager.session_run import SessionRun
+from app.monitoring.metrics import EngineFigures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRuns:
+    """Sums over the runs that are over, with the `last` of them.
+
+    A value, exchanged in one assignment: whoever reads it meanwhile sees a sum that never falls.
+    """
+
+    runs: int = 0
+    bars: int = 0
+    orders: int = 0
+    rejections: int = 0
+    last: SessionRun | None = None
+
+    def and_of(self, run: SessionRun) -> Self:
+        """With `run`, in which nothing will be decided any more."""
+        bars, orders, rejections = _done(run)
+        return replace(
+            self,
+            runs=self.runs + 1,
+            bars=self.bars + bars,
+            orders=self.orders + orders,
+            rejections=self.rejections + rejections,
+            last=run,
+        )
+
+
+def engine_figures(run: SessionRun | None, ended: EndedRuns) -> EngineFigures:
+    """The figures, with `run` the last one begun."""
+    if run is None:
+        return EngineFigures()
+    bars, orders, rejections = (0, 0, 0) if run is ended.last else _done(run)
+    return EngineFigures(
+        is_running=not run.ended.is_set(),
+        runs=ended.runs,
+        bars=ended.bars + bars,
+        orders=ended.orders + orders,
+        rejections=ended.rejections + rejections,
+        threads={thread.name: thread.is_alive() for thread in run.threads},
+        queues={name: len(queue) for name, queue in run.queues.items()},
+    )
+
+
+def _done(run: SessionRun) -> tuple[int, int, int]:
+    """Bars, orders and rejections of a run, which may go on meanwhile."""
+    orders = run.simulation.exchange.orders
+    rejections = sum(order.status is OrderStatus.REJECTED for order in orders)
+    return run.simulation.stepper.bars_played, len(orders), rejections

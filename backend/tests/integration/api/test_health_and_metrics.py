@@ -1,0 +1,200 @@
+"""What operators look at: health in parts, figures for Prometheus, the log's level."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
+
+from app.api import vital_signs
+from app.models.database import session_factory
+from app.monitoring.logs import current_level, set_level
+from tests.api_fixtures import Api
+from tests.system_fixtures import PATIENCE_S, minutes, session_config
+
+DAY = date(2025, 11, 6)
+
+
+def details(api: Api) -> tuple[int, dict[str, Any]]:
+    answer = api.as_("viewer").get("/api/v1/health/detailed")
+    body = answer.json()
+    return answer.status_code, body | {"parts": {part["name"]: part for part in body["parts"]}}
+
+
+def figures(api: Api) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    """Every sample by its name and labels."""
+    answer = api.as_("viewer").get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def plain(api: Api, name: str) -> float:
+    return figures(api)[f"mismartera_{name}", ()]
+
+
+def of_requests(api: Api, method: str, route: str, status: str) -> float:
+    labels = (("method", method), ("route", route), ("status", status))
+    return figures(api).get(("mismartera_requests_total", labels), 0.0)
+
+
+# ── health ───────────────────────────────────────────────────────────────────
+
+
+def test_a_sound_installation_is_ok_in_every_part(api: Api) -> None:
+    api.installation.store("AAPL", minutes(DAY))
+    (api.settings.logs_dir).mkdir(parents=True, exist_ok=True)
+    (api.settings.logs_dir / "app.log").touch()
+    status, body = details(api)
+    assert (status, body["status"]) == (200, "ok")
+    names = {"database", "store", "threads", "session", "queues", "disk", "log"}
+    assert body["parts"].keys() == names
+    for part in body["parts"].values():
+        assert part["status"] == "ok"
+        assert 0.0 <= part["latency_ms"] < 5_000.0
+    assert body["parts"]["store"]["message"] == "1 symbols"
+    assert body["parts"]["database"]["message"].startswith("schema 0")
+
+
+def test_a_database_that_is_gone_is_failing(api: Api) -> None:
+    token = api.as_("viewer")
+    with session_factory(api.settings.database_url).begin() as db:
+        db.execute(text("DROP TABLE alembic_version"))
+    from app.models.database import close_databases
+
+    close_databases()
+    answer = token.get("/api/v1/health/detailed")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == "failing"
+    part = answer.json()["parts"][0]
+    assert (part["name"], part["status"]) == ("database", "failing")
+    assert "run `init-db`" in part["message"]
+
+
+@pytest.mark.parametrize(
+    ("low", "none", "status", "level"),
+    [(1 << 60, 0, 200, "degraded"), (1 << 60, 1 << 60, 503, "failing")],
+)
+def test_a_disk_that_runs_full_is_told_before_it_is(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    low: int,
+    none: int,
+    status: int,
+    level: str,
+) -> None:
+    monkeypatch.setattr(vital_signs, "LOW_DISK", low)
+    monkeypatch.setattr(vital_signs, "NO_DISK", none)
+    code, body = details(api)
+    assert (code, body["status"], body["parts"]["disk"]["status"]) == (status, level, level)
+
+
+def test_the_plain_one_asks_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.platform.session_factory", None)
+    assert api.anonymous().get("/api/health").json() == {"status": "ok", "version": "0.1.0"}
+
+
+def test_the_root_says_where_to_go_on(api: Api) -> None:
+    body = api.anonymous().get("/").json()
+    assert body["name"] == "MisMartera"
+    client = api.as_("viewer")
+    for name, path in body["links"].items():
+        if name != "api":
+            assert client.get(path).status_code == 200
+
+
+# ── figures ──────────────────────────────────────────────────────────────────
+
+
+def test_requests_are_counted_by_what_they_are_not_by_what_they_say(api: Api) -> None:
+    client = api.as_("viewer")
+    for path in ("/api/v1/health", "/api/health", "/api/v1/health?x=1"):
+        client.get(path)
+    for number in range(20):
+        client.get(f"/api/v1/no/such/{number}")
+        client.request(f"VERB{number}", "/api/v1/health")
+    client.get("/docs")
+    assert of_requests(api, "GET", "/health", "200") == 3.0
+    assert of_requests(api, "GET", "unmatched", "404") == 20.0
+    assert of_requests(api, "other", "/health", "405") == 20.0
+    assert of_requests(api, "GET", "/docs", "200") == 1.0
+    labels = (("method", "GET"), ("route", "/health"))
+    assert figures(api)["mismartera_request_seconds_count", labels] == 3.0
+    assert 0.0 < figures(api)["mismartera_request_seconds_sum", labels] < 5.0
+    assert ("python_info" in {name for name, _ in figures(api)}) is True
+
+
+def test_two_applications_have_figures_of_their_own(api: Api) -> None:
+    from app.api.app import create_app
+
+    create_app(api.settings, system=api.system, clock=api.clock)
+    api.anonymous().get("/api/v1/health")
+    assert of_requests(api, "GET", "/health", "200") == 1.0
+
+
+def test_the_engine_is_counted_over_all_its_runs(api: Api) -> None:
+    api.installation.store("AAPL", minutes(DAY))
+    config = session_config(
+        "AAPL",
+        first=str(DAY),
+        last=str(DAY),
+        strategies={"cross": ("sma_cross", {"interval": "1m", "fast": 2, "slow": 5})},
+    )
+    assert plain(api, "bars_processed_total") == 0.0
+    for runs in (1, 2):
+        api.system.start(config)
+        assert api.system.wait(PATIENCE_S)
+        record = api.system.record
+        assert record is not None
+        assert plain(api, "runs_total") == runs
+        assert plain(api, "bars_processed_total") == 390.0 * runs
+    assert record.bars == 390
+    assert plain(api, "session_running") == 0.0
+    assert api.system.result is not None
+    assert plain(api, "orders_total") == 2 * len(api.system.result.log.orders)
+    assert plain(api, "order_rejections_total") == 0.0
+
+
+def test_threads_and_queues_of_a_session_that_runs(api: Api) -> None:
+    api.installation.store("AAPL", minutes(DAY))
+    api.system.start(session_config("AAPL", first=str(DAY), last=str(DAY)), paused=True)
+    shown = figures(api)
+    alive = {
+        dict(labels)["thread"]: value
+        for (name, labels), value in shown.items()
+        if name == "mismartera_thread_alive"
+    }
+    assert alive["AnalysisEngine"] == 1.0
+    queues = {dict(ls)["queue"] for (name, ls) in shown if name == "mismartera_queue_depth"}
+    assert queues == {"read", "derived", "quality"}
+    assert plain(api, "session_running") == 1.0
+    code, body = details(api)
+    assert (code, body["parts"]["session"]["message"]) == (200, "PAUSED")
+
+
+@pytest.mark.parametrize(("sender", "status"), [(None, 401), ("viewer", 200)])
+def test_figures_are_for_those_who_may_read(api: Api, sender: str | None, status: int) -> None:
+    client = api.anonymous() if sender is None else api.as_(sender)
+    for path in ("/metrics", "/api/v1/metrics"):
+        assert client.get(path).status_code == status
+
+
+# ── the log's level ──────────────────────────────────────────────────────────
+
+
+def test_an_admin_changes_what_is_logged(api: Api) -> None:
+    before = current_level()
+    client = api.as_("admin")
+    try:
+        answer = client.put("/api/v1/system/log-level", json={"level": "DEBUG"})
+        assert (answer.status_code, answer.json()) == (200, {"level": "DEBUG"})
+        assert current_level() == "DEBUG"
+        assert client.get("/api/v1/system/log-level").json() == {"level": "DEBUG"}
+        assert client.put("/api/v1/system/log-level", json={"level": "LOUD"}).status_code == 422
+        assert current_level() == "DEBUG"
+    finally:
+        set_level(before)

@@ -1,0 +1,279 @@
+"""A POST with an Idempotency-Key is done once, on both databases, whatever happens meanwhile."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Event, Lock
+from typing import Annotated, Any
+
+import pytest
+from fastapi import Body, FastAPI, Response, UploadFile
+from pydantic import SecretStr
+from sqlalchemy import select, text
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.config.settings import Settings
+from app.core.exceptions import ConflictError, DatabaseError
+from app.core.users import Role
+from app.managers.system_manager import SystemManager
+from app.managers.time_manager.clock import FixedClock
+from app.models.database import session_factory
+from app.models.idempotency import IdempotencyKeyRow
+from tests.api_fixtures import SECRET, Api
+from tests.system_fixtures import Installation
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+KEY = {"Idempotency-Key": "order-66"}
+JSON = {"Content-Type": "application/json"}
+
+
+@dataclass
+class Shop:
+    """An application whose routes count what they do."""
+
+    api: Api
+    clock: FixedClock
+    sold: list[Any] = field(default_factory=list)
+    open: Event = field(default_factory=Event)
+    lock: Lock = field(default_factory=Lock)
+
+    def client(self, role: Role | str = "trader", app: FastAPI | None = None) -> TestClient:
+        client = TestClient(
+            app or self.api.app, base_url="http://127.0.0.1", raise_server_exceptions=False
+        )
+        client.headers["Authorization"] = f"Bearer {self.api.token(Role(role))}"
+        return client
+
+    def rows(self) -> list[IdempotencyKeyRow]:
+        with session_factory(self.api.settings.database_url)() as db:
+            return list(db.scalars(select(IdempotencyKeyRow)))
+
+    def restarted(self) -> FastAPI:
+        """A new process's application on the same database."""
+        made = create_app(self.api.settings, system=self.api.system, clock=self.clock)
+        self.add_routes(made)
+        return made
+
+    def add_routes(self, app: FastAPI) -> None:
+        @app.post("/api/v1/things", status_code=201)
+        @app.post("/api/things", status_code=201)
+        def sell(item: Annotated[Any, Body()]) -> dict[str, Any]:
+            with self.lock:
+                self.sold.append(item)
+            self.open.wait(5.0)
+            return {"number": len(self.sold), "item": item}
+
+        @app.post("/api/v1/files")
+        def upload(file: UploadFile) -> int:
+            self.sold.append(file.filename)
+            return len(file.file.read())
+
+        @app.post("/api/v1/answers/{kind}")
+        def fail(kind: str) -> Response:
+            self.sold.append(kind)
+            if kind == "conflict":
+                raise ConflictError("it is there already")
+            if kind == "database":
+                raise DatabaseError("it broke")
+            if kind == "surprise":
+                raise RuntimeError("nobody thought of that")
+            return Response("x" * 100_000)
+
+        @app.post("/api/v1/auth/keys")
+        def secret() -> dict[str, str]:
+            self.sold.append("key")
+            return {"key": "shown once"}
+
+
+@pytest.fixture
+def shop(installation: Installation, database_url: str) -> Iterator[Shop]:
+    settings: Settings = installation.settings.model_copy(
+        update={"secret_key": SecretStr(SECRET), "database_url": database_url}
+    )
+    installation.settings = settings
+    system, clock = SystemManager(settings), FixedClock(NOON)
+    api = Api(installation, system, create_app(settings, system=system, clock=clock), clock)
+    made = Shop(api, clock)
+    made.add_routes(api.app)
+    made.open.set()
+    yield made
+    system.stop()
+
+
+def test_the_first_answer_is_given_again(shop: Shop) -> None:
+    client = shop.client()
+    first, second = (client.post("/api/v1/things", json="a", headers=KEY) for _ in range(2))
+    assert shop.sold == ["a"]
+    assert (first.status_code, first.json()) == (201, {"number": 1, "item": "a"})
+    assert (second.status_code, second.content) == (201, first.content)
+    assert second.headers["content-type"] == first.headers["content-type"]
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+
+
+def test_it_survives_a_restart_and_counts_under_both_prefixes(shop: Shop) -> None:
+    first = shop.client().post("/api/v1/things", json="a", headers=KEY)
+    again = shop.client(app=shop.restarted()).post("/api/things", json="a", headers=KEY)
+    assert again.content == first.content
+    assert shop.sold == ["a"]
+
+
+def test_without_a_key_every_request_is_done(shop: Shop) -> None:
+    for _ in range(2):
+        shop.client().post("/api/v1/things", json="a")
+    assert shop.sold == ["a", "a"]
+    assert shop.rows() == []
+
+
+def test_a_key_with_another_body_is_refused(shop: Shop) -> None:
+    client = shop.client()
+    client.post("/api/v1/things", json="a", headers=KEY)
+    answer = client.post("/api/v1/things", json="b", headers=KEY)
+    assert answer.status_code == 409
+    assert "another body" in answer.json()["error"]["message"]
+    assert shop.sold == ["a"]
+
+
+def test_a_key_is_one_users_and_one_routes(shop: Shop) -> None:
+    shop.client("trader").post("/api/v1/things", json="a", headers=KEY)
+    shop.client("admin").post("/api/v1/things", json="b", headers=KEY)
+    shop.client("trader").post("/api/v1/answers/long", headers=KEY)
+    assert shop.sold == ["a", "b", "long"]
+
+
+def test_who_is_not_logged_in_leaves_nothing(shop: Shop) -> None:
+    client = TestClient(shop.api.app, base_url="http://127.0.0.1")
+    client.post("/api/v1/things", json="a", headers=KEY)
+    assert shop.rows() == []
+
+
+def test_of_many_at_the_same_time_one_is_done(shop: Shop) -> None:
+    shop.open.clear()
+    clients = [shop.client() for _ in range(8)]
+
+    def send(client: TestClient) -> int:
+        return client.post("/api/v1/things", json="a", headers=KEY).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        sent = [pool.submit(send, client) for client in clients]
+        _wait_for(lambda: sum(each.done() for each in sent) == 7)
+        refused = [each.result() for each in sent if each.done()]
+        shop.open.set()
+        statuses = sorted(each.result() for each in sent)
+    assert refused == [409] * 7
+    assert statuses == [201] + [409] * 7
+    assert shop.sold == ["a"]
+
+
+def _wait_for(condition: Any) -> None:
+    waiting = Event()
+    for _ in range(400):
+        if condition():
+            return
+        waiting.wait(0.01)
+
+
+def test_a_process_that_died_in_the_middle_leaves_a_question(shop: Shop) -> None:
+    client = shop.client()
+    client.post("/api/v1/things", json="a", headers=KEY)
+    with session_factory(shop.api.settings.database_url).begin() as db:
+        db.execute(text("UPDATE idempotency_keys SET status = NULL"))
+    assert "being done" in _refusal(client.post("/api/v1/things", json="a", headers=KEY))
+    later = shop.client(app=shop.restarted())
+    assert "interrupted" in _refusal(later.post("/api/v1/things", json="a", headers=KEY))
+    assert shop.sold == ["a"]
+
+
+def test_the_row_is_there_before_the_work_begins(shop: Shop) -> None:
+    seen: list[int | None] = []
+
+    @shop.api.app.post("/api/v1/looking")
+    def look() -> None:
+        seen.extend(row.status for row in shop.rows())
+
+    shop.client().post("/api/v1/looking", headers=KEY)
+    assert seen == [None]
+
+
+def test_what_was_not_done_may_be_sent_again(shop: Shop) -> None:
+    for _ in range(2):
+        answer = shop.client().post("/api/v1/answers/conflict", headers=KEY)
+        assert answer.status_code == 409
+    assert shop.sold == ["conflict", "conflict"]
+    assert shop.rows() == []
+
+
+def test_a_request_that_was_wrong_may_be_mended(shop: Shop) -> None:
+    client = shop.client()
+    wrong = client.post("/api/v1/things", content=b"{", headers=KEY | JSON)
+    right = client.post("/api/v1/things", json="a", headers=KEY)
+    assert (wrong.status_code, right.status_code) == (422, 201)
+
+
+@pytest.mark.parametrize("kind", ["surprise", "long"])
+def test_what_is_not_kept_is_still_not_done_twice(shop: Shop, kind: str) -> None:
+    client = shop.client()
+    first = client.post(f"/api/v1/answers/{kind}", headers=KEY)
+    told = _refusal(client.post(f"/api/v1/answers/{kind}", headers=KEY))
+    assert f"answered with status {first.status_code}" in told
+    assert shop.sold == [kind]
+
+
+def test_a_fault_of_ours_is_given_again(shop: Shop) -> None:
+    client = shop.client()
+    first, second = (client.post("/api/v1/answers/database", headers=KEY) for _ in range(2))
+    assert (first.status_code, second.content) == (500, first.content)
+    assert shop.sold == ["database"]
+
+
+def test_what_is_shown_once_is_not_stored(shop: Shop) -> None:
+    client = shop.client()
+    assert client.post("/api/v1/auth/keys", headers=KEY).json() == {"key": "shown once"}
+    assert "not kept" in _refusal(client.post("/api/v1/auth/keys", headers=KEY))
+    assert [row.body for row in shop.rows()] == [None]
+
+
+def test_a_file_is_the_same_whatever_separates_the_parts(shop: Shop) -> None:
+    client = shop.client()
+
+    def send(content: bytes, boundary: str) -> Any:
+        body = (
+            f"--{boundary}\r\nContent-Disposition: form-data; name=file; filename=bars.csv\r\n"
+            f"\r\n".encode()
+            + content
+            + f"\r\n--{boundary}--\r\n".encode()
+        )
+        kind = f"multipart/form-data; boundary={boundary}"
+        pieces = (body[at : at + 7] for at in range(0, len(body), 7))
+        return client.post("/api/v1/files", content=pieces, headers=KEY | {"Content-Type": kind})
+
+    first, second = send(b"1,2,3" * 100, "abcdefgh"), send(b"1,2,3" * 100, "xyz-longer-boundary")
+    other = send(b"1,2,4" * 100, "abcdefgh")
+    assert (first.status_code, first.json()) == (200, 500)
+    assert second.headers["idempotent-replayed"] == "true"
+    assert other.status_code == 409
+    assert shop.sold == ["bars.csv"]
+
+
+def test_a_key_lives_a_day(shop: Shop) -> None:
+    day = timedelta(hours=24)
+    for moment, sold in ((NOON, 1), (NOON + day - timedelta(seconds=1), 1), (NOON + day, 2)):
+        shop.clock.set(moment)
+        token_client = shop.client()
+        assert token_client.post("/api/v1/things", json="a", headers=KEY).status_code == 201
+        assert len(shop.sold) == sold
+    assert len(shop.rows()) == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 129])
+def test_a_key_that_is_none_is_refused(shop: Shop, key: str) -> None:
+    answer = shop.client().post("/api/v1/things", json="a", headers={"Idempotency-Key": key})
+    assert answer.status_code == 422
+    assert shop.sold == []
+
+
+def _refusal(answer: Any) -> str:
+    assert answer.status_code == 409
+    return str(answer.json()["error"]["message"])

@@ -1,0 +1,238 @@
+"""What every request passes: names, addresses, sizes, rates; and what every response carries."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from loguru import logger
+from starlette.testclient import TestClient
+
+from app.api.app import create_app
+from app.monitoring.logs import configure_logging
+from tests.api_fixtures import Api
+
+
+@pytest.fixture
+def log(api: Api) -> Iterator[Path]:
+    """The log of the installation, as JSON lines."""
+    yield configure_logging(api.settings.logs_dir, "INFO", as_json=True)
+    logger.remove()
+
+
+def lines(log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+
+
+def other(api: Api, **settings: Any) -> TestClient:
+    """A second application on the same installation, with other settings."""
+    changed = api.settings.model_copy(update=settings)
+    app = create_app(changed, system=api.system, clock=api.clock)
+    return TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False)
+
+
+# ── what every response carries ──────────────────────────────────────────────
+
+
+def test_a_response_has_an_id_a_time_and_safe_headers(api: Api) -> None:
+    headers = api.anonymous().get("/api/v1/health").headers
+    assert re.fullmatch(r"[0-9a-f]{16}", headers["x-request-id"])
+    assert 0.0 < float(headers["x-process-time"]) < 5.0
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-store"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert "strict-transport-security" not in headers
+    assert "server" not in headers
+
+
+def test_over_tls_browsers_are_told_to_stay_there(api: Api) -> None:
+    client = TestClient(api.app, base_url="https://127.0.0.1")
+    headers = client.get("/api/v1/health").headers
+    assert headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("deploy-7.check_3", True),
+        ("a" * 64, True),
+        ("a" * 65, False),
+        ("", False),
+        ("two words", False),
+        ("x\tinjected", False),
+        ("<script>", False),
+    ],
+)
+def test_a_request_may_bring_its_id_if_it_is_a_short_token(api: Api, sent: str, kept: bool) -> None:
+    answer = api.anonymous().get("/api/v1/health", headers={"X-Request-ID": sent})
+    assert (answer.headers["x-request-id"] == sent) is kept
+
+
+def test_errors_and_surprises_carry_the_same_headers_and_the_one_form(api: Api, log: Path) -> None:
+    @api.app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("SECRET_KEY=hunter22 is not for others")
+
+    answer = api.anonymous().get("/broken", headers={"X-Request-ID": "abc"})
+    assert answer.status_code == 500
+    assert answer.json()["error"]["code"] == "INTERNAL_ERROR"
+    assert "abc" in answer.json()["error"]["message"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["x-request-id"] == "abc"
+    trouble, access = lines(log)
+    assert "RuntimeError" in trouble["traceback"]
+    assert trouble["request_id"] == access["request_id"] == "abc"
+    assert access["message"].startswith("GET /broken 500 ")
+    assert "hunter22" not in answer.text + log.read_text()
+
+
+def test_one_line_tells_who_asked_what(api: Api, log: Path) -> None:
+    api.as_("trader").get("/api/v1/health/detailed?interval=1m")
+    (line,) = lines(log)
+    told = r"GET /api/v1/health/detailed 200 [\d.]+ ms testclient user=trader"
+    assert re.fullmatch(told, line["message"])
+
+
+def test_a_path_that_is_no_route_is_not_logged(api: Api, log: Path) -> None:
+    api.anonymous().get("/api/v1/hunter22/hunter22?x=hunter22")
+    (line,) = lines(log)
+    assert line["message"].startswith("GET unmatched 404 ")
+    assert "hunter22" not in log.read_text()
+
+
+# ── who may enter ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.0.0.1:8000", "localhost:8000", "[::1]:8000", "LOCALHOST", "10.0.0.7"]
+)
+def test_an_address_and_localhost_are_always_names_of_ours(api: Api, host: str) -> None:
+    assert api.anonymous().get("/api/v1/health", headers={"Host": host}).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil", ""])
+def test_a_name_that_is_not_ours_is_refused(api: Api, host: str) -> None:
+    answer = api.anonymous().get("/api/v1/health", headers={"Host": host})
+    assert answer.status_code == 400
+    assert "ALLOWED_HOSTS" in answer.json()["error"]["message"]
+
+
+def test_a_name_in_the_settings_is_ours(api: Api) -> None:
+    client = other(api, allowed_hosts="trading.example, other.example")
+    for host, status in (("trading.example:443", 200), ("third.example", 400)):
+        assert client.get("/api/v1/health", headers={"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["token=hunter22", "api_key=hunter22", "X-API-Key=hunter22", "access%5Ftoken=hunter22"],
+)
+def test_a_secret_in_the_address_is_refused_and_not_logged(api: Api, log: Path, query: str) -> None:
+    answer = api.as_("admin").get(f"/api/v1/health?{query}")
+    assert answer.status_code == 400
+    assert "Authorization: Bearer" in answer.json()["error"]["message"]
+    assert "hunter22" not in answer.text + log.read_text()
+
+
+def test_pages_of_other_origins_may_call_only_if_the_settings_say_so(api: Api) -> None:
+    asking = {"Origin": "https://app.example", "Access-Control-Request-Method": "GET"}
+    assert (
+        "access-control-allow-origin"
+        not in api.anonymous().get("/api/v1/health", headers=asking).headers
+    )
+    client = other(api, cors_origins="https://app.example")
+    answer = client.options("/api/v1/health", headers=asking)
+    assert answer.headers["access-control-allow-origin"] == "https://app.example"
+    assert "access-control-allow-credentials" not in answer.headers
+    strange = client.options("/api/v1/health", headers=asking | {"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in strange.headers
+
+
+# ── how much, how often ──────────────────────────────────────────────────────
+
+
+def with_echo(client: TestClient) -> TestClient:
+    """A route that says how much it was sent, where imports are, and elsewhere."""
+    app = client.app
+    assert isinstance(app, FastAPI)
+
+    async def echo(request: Request) -> int:
+        return len(await request.body())
+
+    for path in ("/api/v1/echo", "/api/v1/market-data/import/echo"):
+        app.post(path)(echo)
+    return client
+
+
+def chunks(size: int) -> Iterator[bytes]:
+    for _ in range(size // 1_000):
+        yield b"x" * 1_000
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
+    client = with_echo(other(api, max_body_bytes=10_000))
+    for size, status in ((10_000, 200), (11_000, 413)):
+        body = chunks(size) if in_chunks else b"x" * size
+        answer = client.post("/api/v1/echo", content=body)
+        assert answer.status_code == status
+        if status == 413:
+            assert answer.json()["error"] == {
+                "code": "PAYLOAD_TOO_LARGE",
+                "message": "the body is longer than the 10,000 bytes that may be sent here",
+            }
+
+
+@pytest.mark.parametrize(("sender", "status"), [("trader", 200), ("viewer", 413), (None, 413)])
+def test_files_may_be_longer_for_those_who_may_import(
+    api: Api, sender: str | None, status: int
+) -> None:
+    client = with_echo(other(api, max_body_bytes=10_000, import_max_mib=1))
+    if sender is not None:
+        client.headers.update(api.as_(sender).headers)
+    path = "/api/v1/market-data/import/echo"
+    assert client.post(path, content=chunks(1_058_000)).status_code == status
+    assert client.post(path, content=chunks(1_059_000)).status_code == 413
+
+
+def test_who_asks_too_often_is_told_when_to_go_on(api: Api) -> None:
+    client = other(api, rate_limit_per_minute=3)
+    answers = [client.get("/api/v1/health") for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].json()["error"]["code"] == "RATE_LIMITED"
+    assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+    assert "x-request-id" in answers[3].headers
+    client.headers.update(api.as_("viewer").headers)
+    assert client.get("/api/v1/health").status_code == 200
+
+
+def test_a_wrong_token_counts_for_the_address_that_sends_it(api: Api) -> None:
+    client = other(api, rate_limit_per_minute=2)
+    for number in range(2):
+        client.get("/metrics", headers={"Authorization": f"Bearer guess{number}"})
+    answer = client.get("/metrics", headers={"Authorization": "Bearer guess3"})
+    assert answer.status_code == 429
+
+
+def test_a_forged_address_gains_nothing(api: Api) -> None:
+    client = other(api, rate_limit_per_minute=2)
+    statuses = [
+        client.get("/api/v1/health", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code
+        for n in range(3)
+    ]
+    assert statuses == [200, 200, 429]
+
+
+# ── start and stop ───────────────────────────────────────────────────────────
+
+
+def test_two_applications_in_one_process_and_each_twice(api: Api) -> None:
+    first, second = (create_app(api.settings, system=api.system, clock=api.clock) for _ in range(2))
+    for app in (first, second, first, second):
+        with TestClient(app, base_url="http://127.0.0.1") as client:
+            assert client.get("/api/v1/health").status_code == 200

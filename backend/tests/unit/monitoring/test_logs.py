@@ -1,0 +1,63 @@
+"""What is written to the log: lines or JSON, ours and the libraries', without secrets."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from loguru import logger
+
+from app.monitoring.logs import configure_logging
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    logger.remove()
+
+
+def test_json_lines_hold_one_record_each(folder: Path) -> None:
+    path = configure_logging(folder, "INFO", as_json=True)
+    with logger.contextualize(request_id="abc"):
+        logger.bind(symbol="AAPL").info("two\nlines {}", "{braces}")
+    logger.warning("three")
+    first, second = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert (first["level"], first["message"]) == ("INFO", "two\nlines {braces}")
+    assert (first["request_id"], first["symbol"]) == ("abc", "AAPL")
+    assert (second["level"], second["message"], second["request_id"]) == ("WARNING", "three", "-")
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_traceback_is_written_without_the_secret_in_its_message(
+    folder: Path, as_json: bool
+) -> None:
+    path = configure_logging(folder, "INFO", as_json=as_json)
+    try:
+        int("password=hunter22 and {braces}")
+    except ValueError:
+        logger.exception("that failed")
+    written = path.read_text(encoding="utf-8")
+    assert "hunter22" not in written
+    for kept in ("that failed", "Traceback (most recent call last)", "ValueError", "{braces}"):
+        assert kept in written
+    if as_json:
+        assert "ValueError" in json.loads(written)["traceback"]
+
+
+@pytest.mark.parametrize("name", ["uvicorn.error", "sqlalchemy.engine", "alembic.runtime"])
+def test_what_libraries_log_goes_to_the_same_place(folder: Path, name: str) -> None:
+    path = configure_logging(folder, "INFO")
+    logging.getLogger(name).warning("cannot reach %s", "postgresql://u:hunter22@h/d")
+    logging.getLogger(name).debug("nobody wants to know")
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert f"{name}:" in line
+    assert line.endswith("cannot reach postgresql://u:***@h/d")
+
+
+def test_a_file_is_rotated_at_ten_megabytes_and_zipped(folder: Path) -> None:
+    path = configure_logging(folder, "INFO")
+    for _ in range(11):
+        logger.info("x" * 1_000_000)
+    assert path.stat().st_size < 10_000_000
+    assert len(list(folder.glob("app.*.log.zip"))) == 1
