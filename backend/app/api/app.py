@@ -9,6 +9,8 @@ from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.platform import Platform
 from app.api.routes import health
+from app.api.websocket import endpoint
+from app.api.websocket.gateway import Gateway
 from app.config.settings import Settings, get_settings
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
@@ -46,10 +48,12 @@ def create_app(
     app = FastAPI(
         title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
     )
+    system = system or get_system_manager()
+    app.state.gateway = Gateway(system.hub, clock.now_ns)
     app.state.platform = Platform(
         settings=settings,
         clock=clock,
-        system=system or get_system_manager(),
+        system=system,
         users=UserManager(settings, clock=clock),
     )
     add_error_handlers(app)
@@ -64,3 +68,4 @@ def _add_routes(app: FastAPI) -> None:
         api.include_router(router)
     for prefix in PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == PREFIXES[0])
+        app.include_router(endpoint.router, prefix=prefix)

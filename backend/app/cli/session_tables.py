@@ -17,7 +17,7 @@ from app.core.session_data import SessionData
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import market_time
 from app.managers.execution_manager.api import AccountView, PositionView
-from app.managers.system_manager.api import SystemStatus
+from app.managers.system_manager.status import SystemStatus
 
 WIDE = 110
 """From this width on, prices of the last bar have columns of their own."""

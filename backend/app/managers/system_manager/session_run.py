@@ -7,9 +7,12 @@ from time import perf_counter
 from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
+from app.core.session_data import SessionData
 from app.managers.data_manager.streams import BarStreams
+from app.managers.system_manager.run_feed import RunFeed
 from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.wording import explained
+from app.monitoring.hub import Hub
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.simulation.simulation import Simulation
@@ -35,7 +38,9 @@ class SessionRun:
     """One run of a plan.
 
     `conclude` is called in the coordinator's thread when all has been decided; `ended` is set
-    when the last thread that matters is over, however it ended.
+    when the last thread that matters is over, however it ended. What happens is left in `hub`;
+    `announce` is called when the state of the run or its progress has changed, in the thread
+    it changed in.
     """
 
     def __init__(
@@ -46,6 +51,8 @@ class SessionRun:
         time: SessionTime,
         streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
+        hub: Hub | None = None,
+        announce: Callable[[], None] = lambda: None,
         paused: bool = False,
         stopwatch: Stopwatch | None = None,
         patience: Patience = PATIENCE,
@@ -68,6 +75,9 @@ class SessionRun:
         gate = plan.config.session_data_config.quality_gate
         self.simulation.derivation.guard(gate.build() if gate else None, plan.halts)
         streams.restart()
+        self._streams = streams
+        self._feed = RunFeed(hub or Hub(), self.simulation, plan)
+        self._announce = self.board.on_publish = announce
         self._storage = storage
         self._conclude = conclude
         self._ending = Lock()
@@ -99,7 +109,7 @@ class SessionRun:
             first_session=plan.first_session,
             time=time,
             board=self.board,
-            publish=streams.publish,
+            publish=self._publish,
         )
         self.analysis = AnalysisEngine(
             self.control,
@@ -138,6 +148,7 @@ class SessionRun:
             ended=self.ended,
         )
         self.control.on_stop(self._block_entries)
+        self.control.on_stop(announce)
         self.threads: tuple[Worker, ...] = (
             coordinator,
             processor,
@@ -197,6 +208,10 @@ class SessionRun:
         stored = self._storage.read(symbol, first_ns, last_ns)
         return self.plan.adjusted(symbol, regular_minutes(stored, self.plan.sessions))
 
+    def _publish(self, data: SessionData) -> None:
+        self._streams.publish(data)
+        self._feed.publish(data)
+
     def _block_entries(self) -> None:
         failure = self.control.failure
         if failure is not None:
@@ -219,3 +234,4 @@ class SessionRun:
             raise
         finally:
             self.ended.set()
+            self._announce()
