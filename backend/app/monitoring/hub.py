@@ -49,11 +49,13 @@ class Hub:
     """Publishers on one side, listeners on the other; any thread may be either.
 
     `wanted` are the channels somebody listens to: who would have to work for a payload asks
-    first. Payloads are values that never change after they were published.
+    first. Payloads are values that never change after they were published. `is_racing` is set
+    by a publisher that goes as fast as it can: whatever listeners do is taken from it then.
     """
 
     def __init__(self) -> None:
         self.wanted: frozenset[str] = frozenset()
+        self.is_racing = False
         self.figures = Figures()
         self._outlets: tuple[Outlet, ...] = ()
         self._lock = Lock()
@@ -106,7 +108,7 @@ class Outlet:
 
     def want(self, channels: Iterable[str]) -> None:
         """Listen to these from now on and to no others; what waits in the others is forgotten."""
-        self._lanes = {name: self._lanes.get(name) or _Lane() for name in channels}
+        self._lanes = {name: self._lanes.get(name, _Lane()) for name in channels}
         self._hub.note_wishes()
 
     def put(self, channel: str, payload: Any) -> None:

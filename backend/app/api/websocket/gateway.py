@@ -4,6 +4,7 @@ import asyncio  # noqa: TID251  # app/api is where the event loop lives
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from time import thread_time
 
 from loguru import logger
 from pydantic_core import PydanticSerializationError
@@ -26,8 +27,9 @@ class Gateway:
     """All clients of one server, the channels they hear, and the pump that feeds them.
 
     Everything but the waking happens in the event loop. A burst of publications wakes the loop
-    once; each channel's message is made once, at most every `Limits.flush_s`, and its text is
-    shared by all. Without a client nothing listens to the hub.
+    once; each channel's message is made once, at most every `Limits.flush_s` and less often if
+    that takes too much of the processor, and its text is shared by all. Without a client
+    nothing listens to the hub.
     """
 
     def __init__(self, hub: Hub, now_ns: Callable[[], int], limits: Limits | None = None) -> None:
@@ -46,6 +48,7 @@ class Gateway:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_s = 0.0
+        self._cpu_s = 0.0
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -183,15 +186,32 @@ class Gateway:
         self.figures.wakes += 1
         if self._loop is not None and self._timer is None:
             due_s = max(self._loop.time() + _GATHER_S, self._flushed_s + self.limits.flush_s)
-            self._timer = self._loop.call_at(due_s, self._flush)
+            self._timer = self._loop.call_at(due_s, self._on_time)
 
-    def _flush(self) -> None:
+    def _on_time(self) -> None:
+        """Flush what has come, or hold it back a little longer to spare the engine."""
         self._timer = None
         if self._loop is None or self._outlet is None:
             return
-        self._flushed_s = self._loop.time()
+        now_s = self._loop.time()
+        due_s = self._flushed_s + self._interval_s()
+        if now_s < due_s:
+            self._timer = self._loop.call_at(due_s, self._on_time)
+            return
+        self._flushed_s, self._cpu_s = now_s, thread_time()
         for batch in self._outlet.take():
             self._spread(batch)
+
+    def _interval_s(self) -> float:
+        """Seconds between two flushes, so that telling takes no more than its share.
+
+        What telling costs grows with the clients, and while a session is played as fast as it
+        can, every moment of it is taken from the engine. Measured is the loop's own CPU time.
+        """
+        limits = self.limits
+        share = limits.share_of_racing if self._hub.is_racing else limits.share
+        cost_s = thread_time() - self._cpu_s
+        return min(max(limits.flush_s, cost_s / share), limits.most_flush_s)
 
     def _spread(self, batch: Batch) -> None:
         """Make one message of a batch and give it to all who hear its channel.

@@ -20,6 +20,9 @@ class Limits:
         queue_chars: their length together.
         rows: bars or orders in one message; of more, the latest.
         flush_s: least seconds between two messages of a channel.
+        most_flush_s: most seconds a message is held back to spare the engine.
+        share: part of one processor that telling may take.
+        share_of_racing: the same while a session is played as fast as it can.
         login_s: seconds a connection has to say who it is.
         heartbeat_s: seconds between two heartbeats.
         key_check_s: seconds after which an API key is looked up again.
@@ -36,8 +39,11 @@ class Limits:
     strikes: int = 100
     queue_messages: int = 256
     queue_chars: int = 4 * 1024 * 1024
-    rows: int = 2_000
+    rows: int = 500
     flush_s: float = 0.1
+    most_flush_s: float = 1.0
+    share: float = 0.25
+    share_of_racing: float = 0.03
     login_s: float = 5.0
     heartbeat_s: float = 15.0
     key_check_s: float = 300.0

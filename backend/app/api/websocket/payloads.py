@@ -13,7 +13,7 @@ _MS_NS = 1_000_000
 def join(
     channel: Channel, published: Sequence[Any], *, most_rows: int
 ) -> tuple[Mapping[str, Any], int]:
-    """One payload of everything published, and how many publications had to be left out.
+    """One payload of everything published, and how many publications are not whole in it.
 
     Of snapshots the latest counts, and what came before is in it; of bars and orders at most
     `most_rows`, the latest.
@@ -25,7 +25,9 @@ def join(
     kept = _latest(published, most_rows)
     left_out = len(published) - len(kept)
     if channel.kind is Kind.BARS:
-        return _bars(channel, BarColumns.concatenate(list(kept))), left_out
+        bars = BarColumns.concatenate(list(kept))
+        first = max(0, len(bars) - most_rows)
+        return _bars(channel, bars.slice(first, len(bars))), left_out + (first > 0)
     return {"orders": [_order(each) for orders in kept for each in orders]}, left_out
 
 

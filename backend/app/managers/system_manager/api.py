@@ -28,7 +28,7 @@ from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
 from app.models.session_config import SessionConfig, load_session_config, read_session_config
-from app.monitoring.channels import Kind, run_channel
+from app.monitoring.channels import Kind
 from app.monitoring.hub import Hub
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
@@ -231,13 +231,8 @@ class SystemManager:
     def announce(self) -> None:
         """Tell those who listen to the hub what state, progress, positions and quality are now."""
         self._announced_s = perf_counter()
-        publish_status(
-            self.hub,
-            self.status(),
-            self.get_session_data(),
-            run_channel=run_channel(self._run_id),
-            run_id=str(self._run_id) if self._run else None,
-        )
+        run_id = self._run_id if self._run else None
+        publish_status(self.hub, self.status(), self.get_session_data(), run_id)
 
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.

@@ -1,20 +1,23 @@
 """What the deciding thread leaves in the hub: bars that closed, orders that changed."""
 
 from collections.abc import Callable, Mapping
-from itertools import islice
+from time import perf_counter
 from typing import Any
+from uuid import UUID
 
 from app.core.session_data import SeriesKey, SessionData
 from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wording import in_words
-from app.monitoring.channels import Kind, bars_channel
+from app.monitoring.channels import Kind, bars_channel, run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.values import OrderState, utc_text
 from app.services.simulation.simulation import Simulation
 
 MOST_ORDERS = 256
-"""Orders told of one instant or session; of more, those that changed last."""
+"""Orders told at once; of more, those that changed last."""
+_RACING_EVERY_S = 0.05
+_NOT_BEGUN_NS = SessionData().visible_ns
 
 
 class RunFeed:
@@ -31,21 +34,29 @@ class RunFeed:
         self._strategies = tuple(entry.name for entry in plan.entries)
         self._told_ns = int(plan.sessions.open_ns[plan.first_session])
         self._transitions = 0
+        self._told_s = 0.0
         self._failures = 0
         self._wanted: frozenset[str] = frozenset()
         self._kept: dict[str, SeriesKey] = {}
         self._bars: tuple[tuple[str, SeriesKey], ...] = ()
 
-    def publish(self, data: SessionData) -> None:
-        """Tell of everything up to the present of `data`."""
-        since_ns, self._told_ns = self._told_ns, data.visible_ns
-        transitions = len(self._simulation.exchange.events())
-        first, self._transitions = self._transitions, transitions
+    def publish(self, data: SessionData, *, is_racing: bool = False) -> None:
+        """Tell of everything up to the present of `data`.
+
+        Of a run that races, now and then only: what was not told is told the next time.
+        """
         wanted = self._hub.wanted
+        if data.visible_ns == _NOT_BEGUN_NS:
+            return
+        if is_racing and wanted and perf_counter() - self._told_s < _RACING_EVERY_S:
+            return
+        since_ns, self._told_ns = self._told_ns, data.visible_ns
+        first, self._transitions = self._transitions, len(self._simulation.exchange.events())
         if not wanted:
             return
+        self._told_s, self._hub.is_racing = perf_counter(), is_racing
         self._tell_bars(data, since_ns, wanted)
-        if transitions > first and Kind.ORDERS in wanted:
+        if self._transitions > first and Kind.ORDERS in wanted:
             self._tell_orders(first)
         if len(self._simulation.stepper.failures) > self._failures:
             self._tell_failures()
@@ -65,14 +76,17 @@ class RunFeed:
 
     def _tell_orders(self, first: int) -> None:
         exchange = self._simulation.exchange
-        latest = dict.fromkeys(each.order_id for each in reversed(exchange.events()[first:]))
-        changed = sorted(islice(latest, MOST_ORDERS))
+        events, changed = exchange.events(), set[int]()
+        for row in range(self._transitions - 1, first - 1, -1):
+            changed.add(events[row].order_id)
+            if len(changed) == MOST_ORDERS:
+                break
         orders = exchange.orders
         self._hub.publish(
             Kind.ORDERS,
             tuple(
                 OrderState.of(order, self._strategies[order.strategy], self._symbols[order.symbol])
-                for order in (orders[order_id - 1] for order_id in changed)
+                for order in (orders[order_id - 1] for order_id in sorted(changed))
             ),
         )
 
@@ -95,13 +109,16 @@ def event(kind: str, *, time_ns: int, **more: Any) -> Mapping[str, Any]:
 
 
 def publish_status(
-    hub: Hub, status: SystemStatus, data: SessionData | None, *, run_channel: str, run_id: str | None
+    hub: Hub, status: SystemStatus, data: SessionData | None, run_id: UUID | None
 ) -> None:
-    """Leave what is now in every channel of snapshots that somebody listens to."""
-    run = {"run_id": run_id, **_run_state(status)}
+    """Leave what is now in every channel of snapshots that somebody listens to.
+
+    `run_id` is that of the session that runs or ran last; None before the first.
+    """
+    run = {"run_id": run_id and str(run_id), **_run_state(status)}
     told: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         Kind.SESSION: lambda: run,
-        run_channel: lambda: run,
+        run_channel(run_id) if run_id else "": lambda: run,
         Kind.POSITIONS: lambda: _positions(status),
         Kind.QUALITY: lambda: _quality(data),
     }

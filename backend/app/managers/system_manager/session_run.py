@@ -77,7 +77,8 @@ class SessionRun:
         streams.restart()
         self._streams = streams
         self._feed = RunFeed(hub or Hub(), self.simulation, plan)
-        self._announce = self.board.on_publish = announce
+        self._announce = announce
+        self.board.on_publish = self._on_progress
         self._storage = storage
         self._conclude = conclude
         self._ending = Lock()
@@ -210,7 +211,12 @@ class SessionRun:
 
     def _publish(self, data: SessionData) -> None:
         self._streams.publish(data)
-        self._feed.publish(data)
+        self._feed.publish(data, is_racing=self.pace.is_free)
+
+    def _on_progress(self) -> None:
+        if not self.pace.is_free:
+            self._feed.publish(self.simulation.data)
+        self._announce()
 
     def _block_entries(self) -> None:
         failure = self.control.failure
@@ -227,6 +233,7 @@ class SessionRun:
         try:
             self.analysis.finished.wait()
             self.quality.finished.wait()
+            self._feed.publish(self.simulation.data)
             self.elapsed_s = perf_counter() - self._started_s
             self._conclude(self)
         except Exception as error:
