@@ -1,6 +1,7 @@
 """What the WebSocket understands and says, without a socket."""
 
 import json
+import random
 from typing import Any
 
 import numpy as np
@@ -101,11 +102,38 @@ MESSAGES = st.one_of(
 )
 
 
-@settings(max_examples=10_000, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(MESSAGES)
 @example('{"action": "subscribe", "channels": ["bars::"]}')
 @example("\ud800")
 def test_whatever_is_said_is_an_action_or_an_error_in_the_one_form(text: str | bytes) -> None:
+    require_an_action_or_an_error(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(min_value=0))
+def test_ten_thousand_damaged_messages_are_actions_or_errors(seed: int) -> None:
+    draw = random.Random(seed)  # noqa: S311  # chance, not secrecy
+    for _ in range(100):
+        said = bytearray(draw.choice(SOUND))
+        for _ in range(draw.randrange(6)):
+            place = draw.randrange(len(said))
+            said[place : place + draw.randrange(3)] = draw.randbytes(draw.randrange(3))
+        require_an_action_or_an_error(bytes(said))
+
+
+SOUND = [
+    json.dumps(action).encode()
+    for action in (
+        {"action": "auth", "token": SAID},
+        {"action": "subscribe", "channels": ["bars:AAPL:1m", "orders"]},
+        {"action": "unsubscribe", "channels": ["runs:7d4d4a0c-0f3c-4c4e-8f44-0a8d5c3d2b11"]},
+        {"action": "ping"},
+    )
+]
+
+
+def require_an_action_or_an_error(text: str | bytes) -> None:
     try:
         action = parse(text, most_bytes=MOST)
         if isinstance(action, protocol.Subscribe | protocol.Unsubscribe):
