@@ -30,7 +30,6 @@ class CloseCode(IntEnum):
     """Why the server closes a connection."""
 
     GOING_AWAY = 1001
-    BAD_REQUEST = 4400
     UNAUTHENTICATED = 4401
     RATE_LIMITED = 4429
 
