@@ -3,7 +3,8 @@
 The API and the engine share one process, as they do when they serve; the clients are real
 sockets in another. Sessions without a client and with all of them take turns. Measured are the
 deciding thread's CPU time and how long it took for the same bars, for a session played as fast
-as it can and for one led by the clock.
+as it can and for one led by the clock. Time in which it was ready and other programs had the
+processors, the clients among them, is left out.
 """
 
 import argparse
@@ -206,13 +207,19 @@ def _time_deciding() -> None:
     work = AnalysisEngine.work
 
     def timed(engine: AnalysisEngine) -> None:
-        cpu_s, wall_s = time.thread_time(), time.perf_counter()
+        cpu_s, wall_s = time.thread_time(), time.perf_counter() - _delayed_s()
         try:
             work(engine)
         finally:
-            DECIDED.append((time.thread_time() - cpu_s, time.perf_counter() - wall_s))
+            elapsed_s = time.perf_counter() - _delayed_s() - wall_s
+            DECIDED.append((time.thread_time() - cpu_s, elapsed_s))
 
     AnalysisEngine.work = timed  # type: ignore[method-assign]
+
+
+def _delayed_s() -> float:
+    """Seconds this thread was ready and had no processor: other programs', not ours."""
+    return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
 
 
 def _table(case: Case, by_clients: dict[int, list[Measured]]) -> None:
