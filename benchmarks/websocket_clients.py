@@ -8,7 +8,7 @@ processors, the clients among them, is left out.
 """
 
 import argparse
-import asyncio
+import asyncio  # noqa: TID251  # the clients are a program of their own
 import json
 import statistics
 import subprocess
@@ -83,13 +83,13 @@ class Measured:
 # ── the clients, in a process of their own ───────────────────────────────────
 
 
-async def _listen(address: str, token: str, told: dict[str, int]) -> None:
+async def _listen(address: str, token: str, told: dict[str, int], ready: asyncio.Barrier) -> None:
     url = f"ws://{address}/api/websocket/stream"
     async with connect(
         url, subprotocols=["mismartera", f"bearer.{token}"], compression=None, max_size=None
     ) as socket:
         await socket.send(json.dumps({"action": "subscribe", "channels": CHANNELS}))
-        told["ready"] += 1
+        await ready.wait()
         async for text in socket:
             told["messages"] += 1
             told["bytes"] += len(text)
@@ -98,10 +98,10 @@ async def _listen(address: str, token: str, told: dict[str, int]) -> None:
 
 
 async def _be_clients(address: str, tokens: Sequence[str]) -> None:
-    told = dict.fromkeys(("ready", "messages", "bytes", "lost"), 0)
-    tasks = [asyncio.create_task(_listen(address, token, told)) for token in tokens]
-    while told["ready"] < len(tokens):
-        await asyncio.sleep(0.05)
+    told = dict.fromkeys(("messages", "bytes", "lost"), 0)
+    ready = asyncio.Barrier(len(tokens) + 1)
+    tasks = [asyncio.create_task(_listen(address, token, told, ready)) for token in tokens]
+    await ready.wait()
     await asyncio.sleep(1.0)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
@@ -117,19 +117,22 @@ def _clients(address: str, tokens: Sequence[str], measured: Measured) -> Iterato
         yield
         return
     command = [sys.executable, __file__, "--address", address]
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603  # this program itself
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(json.dumps(list(tokens)) + "\n")
-    process.stdin.flush()
-    assert process.stdout.readline() == "ready\n"
+    _ask(process, json.dumps(list(tokens)))
     yield
-    process.stdin.write("done\n")
-    process.stdin.flush()
-    measured.told = json.loads(process.stdout.readline())
+    measured.told = json.loads(_ask(process, "done"))
     process.wait(30)
+
+
+def _ask(process: "subprocess.Popen[str]", line: str) -> str:
+    """Send the clients a line; their answer."""
+    if process.stdin is None or process.stdout is None:
+        raise RuntimeError("the clients have no pipes")
+    process.stdin.write(f"{line}\n")
+    process.stdin.flush()
+    return process.stdout.readline()
 
 
 # ── the platform ─────────────────────────────────────────────────────────────
@@ -184,8 +187,7 @@ class _Platform:
                 self.system.stop()
             self.system.wait()
         measured.cpu_s, measured.elapsed_s = DECIDED.pop()
-        assert self.system.record is not None
-        measured.bars = self.system.record.bars
+        measured.bars = self.system.record.bars if self.system.record else 0
         return measured
 
     def stop(self) -> None:

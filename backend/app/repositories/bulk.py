@@ -1,17 +1,21 @@
 """Many rows at once: the fastest way each database has, inside the caller's unit of work."""
 
 import os
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.orm import Session
 
+from app.core.exceptions import DatabaseError
 from app.core.types import Int64s
 
-_CHUNK = 500
-"""Rows a statement: SQLite takes 32,766 values in one, and no table has 60 columns."""
+_CHUNK = 200
+"""Rows a statement: SQLite takes 32,766 values in one, and no table has 150 columns."""
+
+_TIMES_OF_ROWS = ("created_at", "updated_at")
 
 
 def new_keys(count: int, time_ns: int) -> list[str]:
@@ -39,34 +43,88 @@ def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
     return [text if ns else None for text, ns in zip(texts, array.tolist(), strict=True)]
 
 
+def settle(db: Session) -> None:
+    """Before the first statement of a large unit of work: let the database finish the last one.
+
+    SQLite moves what was committed from its log into the database when the log is long, in the
+    commit that made it so, whose caller waits. To begin with it here is to have room in the log
+    for what comes: nobody waits for this if other work goes on meanwhile.
+    """
+    connection = db.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
+
+
 def insert_rows(
     db: Session, table: Table, names: Sequence[str], columns: Sequence[Sequence[object]]
 ) -> None:
     """Insert rows given column by column: text, numbers, booleans and None, as they are stored.
 
-    SQLite takes some hundred rows a statement, PostgreSQL all by COPY. Either way the database
+    The first column is the key; a column of nothing but None has no default in the database.
+    SQLite takes some hundred rows a statement, PostgreSQL all by COPY: either way the database
     works on many rows while other threads run.
+
+    Raises:
+        DatabaseError: the database refuses a row, or cannot be written.
     """
-    connection = db.connection()
-    target = f'"{table.name}" ({", ".join(map(_quoted, names))})'
-    rows = zip(*columns, strict=True)
-    if connection.dialect.name == "sqlite":
-        _insert_in_chunks(connection, target, len(names), rows)
+    if not columns[0]:
         return
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {target} FROM STDIN") as stream:
-        for row in rows:
-            stream.write_row(row)
+    connection = db.connection()
+    driver = connection.dialect.loaded_dbapi
+    given = dict(zip(names, columns, strict=True))
+    insert = _insert_in_chunks if connection.dialect.name == "sqlite" else _copy
+    try:
+        insert(connection.connection.cursor(), table.name, given)
+    except driver.Error as error:
+        raise DatabaseError(f"{table.name}: {error}") from error
 
 
 def _insert_in_chunks(
-    connection: Connection, target: str, width: int, rows: Iterator[tuple[object, ...]]
+    cursor: DBAPICursor, table: str, columns: Mapping[str, Sequence[object]]
 ) -> None:
-    row = f"({', '.join('?' * width)})"
-    while chunk := tuple(islice(rows, _CHUNK)):
-        values = ", ".join([row] * len(chunk))
-        statement = f"INSERT INTO {target} VALUES {values}"  # noqa: S608  # our own names
-        connection.exec_driver_sql(statement, tuple(chain.from_iterable(chunk)))
+    """Insert into SQLite; what is the same in every row is handed over once a statement.
+
+    To hand over a value takes longer than to store it, and to work out the time as long.
+    """
+    key, count = next(iter(columns)), len(next(iter(columns.values())))
+    own = {n: column for n, column in columns.items() if n == key or not _is_one_value(column)}
+    same = {n: column[0] for n, column in columns.items() if n not in own}
+    shared = {name: value for name, value in same.items() if value is not None}
+    values = [f"?{number}" for number in range(1, len(shared) + 1)]
+    values += [f"column{number}" for number in range(1, len(own) + 1)]
+    values += ["(SELECT CURRENT_TIMESTAMP)"] * len(_TIMES_OF_ROWS)
+    into = f"{_quoted(table)} ({_listed((*shared, *own, *_TIMES_OF_ROWS))})"
+    head = f"INSERT INTO {into} SELECT {', '.join(values)} FROM (VALUES "  # noqa: S608  # our own names
+    row = f"({', '.join('?' * len(own))})"
+    flat = _interleaved(list(own.values()), count)
+    for first in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - first)
+        part = flat[first * len(own) : (first + size) * len(own)]
+        cursor.execute(head + ", ".join([row] * size) + ")", (*shared.values(), *part))
+
+
+def _interleaved(columns: Sequence[Sequence[object]], count: int) -> list[object]:
+    """The values row by row."""
+    flat: list[object] = [None] * (count * len(columns))
+    for place, column in enumerate(columns):
+        flat[place :: len(columns)] = column
+    return flat
+
+
+def _copy(cursor: Any, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+    """Insert into PostgreSQL; `cursor` is psycopg's."""
+    with cursor.copy(f"COPY {_quoted(table)} ({_listed(columns)}) FROM STDIN") as stream:
+        for row in zip(*columns.values(), strict=True):
+            stream.write_row(row)
+
+
+def _is_one_value(column: Sequence[object]) -> bool:
+    """Whether all values are the same; columns that differ mostly do so at their ends."""
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(map(_quoted, names))
 
 
 def _quoted(name: str) -> str:

@@ -91,6 +91,7 @@ class _Writer:
         self.price_step = 1e-8
         self.time_ns = 0
         self.orders: list[str] = []
+        self._texts: dict[int, str | None] = {}
 
     def write(self, row: type[Base], columns: Columns) -> list[str]:
         """Store one table's columns; the new keys."""
@@ -120,13 +121,20 @@ class _Writer:
             keys = self.orders
             return f"{name}_id", [keys[number - 1] if number > 0 else None for number in column]
         if name.endswith("_ns"):
-            return f"{name[:-3]}_at", instants(column)
+            return f"{name[:-3]}_at", self._instants(column)
         kind = table.c[name].type
         if isinstance(kind, Exact):
             return name, _exact(column, kind, self.price_step)
         if isinstance(column, np.ndarray):
             return name, _numbers(column)
         return name, column
+
+    def _instants(self, times_ns: Any) -> list[str | None]:
+        """Times as text; most of a run's occur in several tables."""
+        times = times_ns.tolist() if isinstance(times_ns, np.ndarray) else times_ns
+        new = list(set(times) - self._texts.keys())
+        self._texts.update(zip(new, instants(new), strict=True))
+        return [self._texts[time] for time in times]
 
 
 def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:

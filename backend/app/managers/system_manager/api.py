@@ -17,7 +17,8 @@ from app.core.run_record import RunRecord, RunStatus
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import keep, make_record, make_result, make_trading
+from app.managers.system_manager.conclusion import make_record, make_result
+from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
@@ -27,7 +28,13 @@ from app.managers.system_manager.wording import ended_alone, explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
-from app.models.session_config import SessionConfig, load_session_config, read_session_config
+from app.models.session_config import (
+    SessionConfig,
+    is_name,
+    load_session_config,
+    read_session_config,
+    resolve_named,
+)
 from app.monitoring.channels import Kind
 from app.monitoring.hub import Hub
 from app.research.honesty_report import HonestyReport
@@ -103,9 +110,10 @@ class SystemManager:
     def start(
         self, config: str | Path | Mapping[str, Any] | SessionConfig, *, paused: bool = False
     ) -> None:
-        """Validate a session config, given as a file or inline, and start its run.
+        """Validate a session config and start its run.
 
-        With `paused`, the run waits before its first instant to be stepped or resumed.
+        A text without dots and slashes names a file of `session_configs_dir`, any other is a
+        path. With `paused`, the run waits before its first instant to be stepped or resumed.
 
         Raises:
             ConfigurationError: naming every mistake with the path of its field, or because a
@@ -295,6 +303,8 @@ class SystemManager:
             return config
         if isinstance(config, Mapping):
             return read_session_config(config)
+        if isinstance(config, str) and is_name(config):
+            return load_session_config(resolve_named(self._settings.session_configs_dir, config))
         path = Path(config)
         beside = HOME / path
         return load_session_config(beside if beside.exists() and not path.exists() else path)
@@ -340,22 +350,21 @@ class SystemManager:
         """In the coordinator's thread, after the last decision: result, files, record."""
         if run.log is None:
             return
-        result = make_result(run, run.log).compute()
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
         status, reason = _outcome(run)
-        record = make_record(
-            run,
-            result,
-            run_id=self._run_id,
-            status=status,
-            reason=reason,
-            started_ns=self._started_ns,
-            finished_ns=self._clock.now_ns(),
-            folder=folder,
-        )
-        trading = make_trading(run, result)
-        with session_factory(self._settings.database_url).begin() as db:
-            self.validation_file = keep(db, record, trading, result, self._settings)
+        with Recorder(self._settings) as recorder:
+            result = make_result(run, run.log).compute()
+            record = make_record(
+                run,
+                result,
+                run_id=self._run_id,
+                status=status,
+                reason=reason,
+                started_ns=self._started_ns,
+                finished_ns=self._clock.now_ns(),
+                folder=folder,
+            )
+            self.validation_file = recorder.keep(run, result, record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -52,9 +52,10 @@ class RunFeed:
             return
         since_ns, self._told_ns = self._told_ns, data.visible_ns
         first, self._transitions = self._transitions, len(self._simulation.exchange.events())
+        self._hub.is_racing = is_racing
         if not wanted:
             return
-        self._told_s, self._hub.is_racing = perf_counter(), is_racing
+        self._told_s = perf_counter()
         self._tell_bars(data, since_ns, wanted)
         if self._transitions > first and Kind.ORDERS in wanted:
             self._tell_orders(first)
