@@ -4,7 +4,7 @@ The API and the engine share one process, as they do when they serve; the client
 sockets in another. Sessions without a client and with all of them take turns. Measured are the
 deciding thread's CPU time and how long it took for the same bars, for a session played as fast
 as it can and for one led by the clock. Time in which it was ready and other programs had the
-processors, the clients among them, is left out.
+processors, the clients among them, is left out of a session played as fast as it can.
 """
 
 import argparse
@@ -186,7 +186,9 @@ class _Platform:
             if not self.system.wait(case.seconds):
                 self.system.stop()
             self.system.wait()
-        measured.cpu_s, measured.elapsed_s = DECIDED.pop()
+        measured.cpu_s, measured.elapsed_s, delayed_s = DECIDED.pop()
+        if not case.speed:
+            measured.elapsed_s -= delayed_s
         measured.bars = self.system.record.bars if self.system.record else 0
         return measured
 
@@ -201,20 +203,20 @@ def _viewer(user_id: Any) -> Principal:
     )
 
 
-DECIDED: list[tuple[float, float]] = []
-"""CPU seconds and seconds of each deciding thread that is over."""
+DECIDED: list[tuple[float, float, float]] = []
+"""CPU seconds, seconds, and `_delayed_s` of each deciding thread that is over."""
 
 
 def _time_deciding() -> None:
     work = AnalysisEngine.work
 
     def timed(engine: AnalysisEngine) -> None:
-        cpu_s, wall_s = time.thread_time(), time.perf_counter() - _delayed_s()
+        cpu_s, wall_s, delayed_s = time.thread_time(), time.perf_counter(), _delayed_s()
         try:
             work(engine)
         finally:
-            elapsed_s = time.perf_counter() - _delayed_s() - wall_s
-            DECIDED.append((time.thread_time() - cpu_s, elapsed_s))
+            now = (time.thread_time(), time.perf_counter(), _delayed_s())
+            DECIDED.append((now[0] - cpu_s, now[1] - wall_s, now[2] - delayed_s))
 
     AnalysisEngine.work = timed  # type: ignore[method-assign]
 
