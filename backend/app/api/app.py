@@ -1,5 +1,6 @@
 """The application: every route, under ``/api/v1`` and ``/api``, put together in one place."""
 
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -26,6 +27,8 @@ from app.api.routes import (
     system,
     users,
 )
+from app.api.websocket import endpoint
+from app.api.websocket.gateway import Gateway
 from app.config.settings import Settings, get_settings
 from app.managers.data_manager.imports import Imports
 from app.managers.data_manager.markets import Markets
@@ -84,6 +87,7 @@ def create_app(
     platform = _platform(settings, system or get_system_manager(), clock)
     platform.users.start()
     platform.metrics.watch_engine(platform.system.figures)
+    platform.metrics.watch_hub(lambda: asdict(platform.system.hub.figures))
     guard(settings)
     app = FastAPI(
         title="MisMartera",
@@ -97,6 +101,7 @@ def create_app(
         openapi_url=OPENAPI,
     )
     app.state.platform = platform
+    app.state.gateway = Gateway(platform.system.hub, clock.now_ns)
     add_error_handlers(app)
     _add_routes(app)
     add_documentation(app, public=_public())
@@ -133,6 +138,7 @@ def _add_routes(app: FastAPI) -> None:
         top.include_router(router)
     for prefix in PREFIXES:
         app.include_router(api, prefix=prefix, include_in_schema=prefix == PREFIXES[0])
+        app.include_router(endpoint.router, prefix=prefix)
     app.include_router(top, include_in_schema=False)
 
 

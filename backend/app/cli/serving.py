@@ -4,8 +4,7 @@ import errno
 import os
 import signal
 import socket
-
-import uvicorn
+from importlib import import_module
 
 from app.cli.output import console
 from app.config.settings import Settings, get_settings
@@ -18,10 +17,8 @@ from app.monitoring.logs import show_problems_on_terminal
 from app.repositories.unit_of_work import UnitOfWork
 from app.services.security.exposure import require_safe_to_serve
 
-APPLICATION = "app.api.app:create_app"
+SERVER = "app.api.serving"
 """By name: the command line and the API do not know each other."""
-DRAIN_S = 10
-"""How long requests that are being answered may go on after the first Ctrl-C."""
 LAST_WORDS_S = 30.0
 _BACKLOG = 2_048
 
@@ -43,7 +40,7 @@ def serve(host: str | None, port: int | None) -> None:
     try:
         show_problems_on_terminal()
         _introduce(settings, listening.getsockname()[1])
-        _run(settings, listening)
+        import_module(SERVER).run(settings, listening)
     except KeyboardInterrupt:
         pass  # uvicorn has ended, and raises the signal again
     finally:
@@ -103,25 +100,6 @@ def _introduce(settings: Settings, port: int) -> None:
         ]
     for line in (*lines, "Ctrl-C ends it"):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _run(settings: Settings, listening: socket.socket) -> None:
-    config = uvicorn.Config(
-        APPLICATION,
-        factory=True,
-        host=settings.api_host,
-        port=settings.api_port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=DRAIN_S,
-        lifespan="on",
-    )
-    server = uvicorn.Server(config)
-    server.run(sockets=[listening])
-    if not server.started:
-        raise ConfigurationError("the API did not start: the log says why")
 
 
 def _end(system: SystemManager) -> None:

@@ -10,8 +10,8 @@ from rich.text import Text
 
 from app.core.intervals import ONE_MINUTE
 from app.managers.execution_manager.api import AccountView, PositionView
-from app.managers.system_manager.api import SystemStatus
 from app.managers.system_manager.session_series import SeriesRow
+from app.managers.system_manager.status import SystemStatus
 
 WIDE = 110
 """From this width on, prices of the last bar have columns of their own."""

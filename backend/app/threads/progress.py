@@ -1,5 +1,6 @@
 """How far a run is and how fast it goes, published by the deciding thread for any reader."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from time import perf_counter
@@ -26,9 +27,10 @@ class RunProgress:
 
 
 class ProgressBoard:
-    """Where the latest snapshot is pinned."""
+    """Where the latest snapshot is pinned; `on_publish` is called after each."""
 
     def __init__(self, sessions_total: int) -> None:
+        self.on_publish: Callable[[], None] = _nothing
         self.latest = RunProgress(sessions_total=sessions_total)
         self._started_s = perf_counter()
 
@@ -43,3 +45,8 @@ class ProgressBoard:
     def publish(self, progress: RunProgress) -> None:
         """Pin a snapshot."""
         self.latest = progress
+        self.on_publish()
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""

@@ -12,9 +12,9 @@ from app.api.schemas.values import Known, Moment, moment_of
 from app.core.enums import SystemState
 from app.core.intervals import ONE_MINUTE
 from app.core.types import Floats
-from app.managers.system_manager.api import SystemStatus
 from app.managers.system_manager.session_scores import SessionScore
 from app.managers.system_manager.session_series import SeriesRow
+from app.managers.system_manager.status import SystemStatus
 
 
 class SessionNow(BaseModel):

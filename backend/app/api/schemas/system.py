@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.api.schemas.values import Asked, Known, Moment, Whole, moment_of
 from app.core.enums import SystemState
-from app.managers.system_manager.api import SystemStatus
+from app.managers.system_manager.status import SystemStatus
 from app.threads.progress import RunProgress
 
 ConfigName = Annotated[str, Field(min_length=1, max_length=100)]

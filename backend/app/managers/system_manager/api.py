@@ -1,9 +1,9 @@
 """SystemManager: builds the managers, starts sessions, and answers for their state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from threading import RLock
+from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,10 +20,12 @@ from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result
 from app.managers.system_manager.figures import EndedRuns, engine_figures
 from app.managers.system_manager.record_keeping import Recorder
+from app.managers.system_manager.run_feed import event, publish_status
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.session_scores import SessionScore, scores_of
+from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wording import ended_alone, explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
@@ -35,34 +37,18 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
+from app.monitoring.channels import Kind
+from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
-from app.threads.progress import RunProgress
 
 _LAST_WORDS_S = 5.0
 """How long a new session waits for the last one to write down what it did."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemStatus:
-    """What the system is doing: for people and for machines.
-
-    `speed` is how many seconds of the market pass in one, 0.0 as many as can; `notice` is what
-    a person should know of a session that goes on; `run_id` is what the run will be known by in
-    the record.
-    """
-
-    state: SystemState
-    session_name: str | None
-    reason: str | None
-    notice: str | None
-    speed: float
-    progress: RunProgress | None
-    threads: Mapping[str, bool]
-    run_id: UUID | None = None
+_ANNOUNCE_EVERY_S = 0.1
+"""Progress is announced at most this often, however fast sessions go by."""
 
 
 class SystemManager:
@@ -91,6 +77,9 @@ class SystemManager:
             self._storage, self._time_manager, open_database=self._database
         )
         self._execution_manager = ExecutionManager()
+        self.hub = Hub()
+        """Where sessions leave what happens in them, for whoever listens."""
+        self._announced_s = 0.0
         self._run: SessionRun | None = None
         self._run_id: UUID = uuid4()
         self._started_ns = 0
@@ -147,6 +136,7 @@ class SystemManager:
             self._run = run
             logger.info("session {} starts: run {}", session.session_name, self._run_id)
             run.start()
+        self._tell("run.started")
 
     def stop(self) -> None:
         """End the run where it is and keep what it did; nothing happens if none runs.
@@ -156,6 +146,8 @@ class SystemManager:
         """
         with self._lock:
             run = self._run
+        if run is not None and not run.ended.is_set():
+            self._tell("run.stopping")
         if run is not None and not run.ended.is_set() and not run.stop():
             alive = [thread.name for thread in run.threads if thread.is_alive()]
             self._reason = f"{', '.join(alive)} did not end when asked to stop"
@@ -171,6 +163,7 @@ class SystemManager:
             WrongStateError: no session is running.
         """
         self._active("pause").pause()
+        self._tell("run.paused")
 
     def resume(self) -> None:
         """Let a paused session go on at its speed; nothing happens if it is not paused.
@@ -179,6 +172,7 @@ class SystemManager:
             WrongStateError: no session is running.
         """
         self._active("resume").pace.resume()
+        self._tell("run.resumed")
 
     def step(self) -> None:
         """Play one instant of a paused session, all symbols, and wait until it is played.
@@ -191,6 +185,7 @@ class SystemManager:
         """
         if not self._active("step").step():
             raise WrongStateError("step: the session is not paused; pause it first")
+        self.announce()
 
     def set_speed(self, speed_multiplier: float) -> None:
         """Let so many seconds of the market pass in one from now on; 0: no waiting.
@@ -207,6 +202,7 @@ class SystemManager:
                 "0 is as fast as possible, 1 real time, 60 a minute in a second"
             )
         self._active("speed").pace.set_speed(float(speed_multiplier))
+        self._tell("run.speed", speed=float(speed_multiplier))
 
     def require_running(self, action: str) -> None:
         """See that a session is running, paused or not, for `action` to make sense.
@@ -265,6 +261,12 @@ class SystemManager:
         """What monitoring shows: sums over all runs of this system, threads and queues."""
         return engine_figures(self._run, self._ended)
 
+    def announce(self) -> None:
+        """Tell those who listen to the hub what state, progress, positions and quality are now."""
+        self._announced_s = perf_counter()
+        run_id = self._run_id if self._run else None
+        publish_status(self.hub, self.status(), self.get_session_data(), run_id)
+
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
 
@@ -292,6 +294,34 @@ class SystemManager:
                 f"{action}: no session is running, the system is {state}; start one first"
             )
         return run
+
+    def _on_change(self) -> None:
+        """In a thread of the run: progress was made, it was asked to stop, or it has ended."""
+        run = self._run
+        if run is None or not self.hub.wanted:
+            return
+        if run.ended.is_set():
+            record = self.record
+            reason = record.reason if record else self.reason
+            self._tell("run.ended", status=record.status if record else "failed", reason=reason)
+        elif run.control.stopping or perf_counter() - self._announced_s >= _ANNOUNCE_EVERY_S:
+            self.announce()
+
+    def _tell(self, kind: str, **more: Any) -> None:
+        """Tell of a change of state, and what the state is now."""
+        if not self.hub.wanted:
+            return
+        status = self.status()
+        happened = event(
+            kind,
+            time_ns=self._clock.now_ns(),
+            run_id=str(self._run_id),
+            session_name=status.session_name,
+            state=status.state,
+            **more,
+        )
+        self.hub.publish(Kind.EVENTS, happened)
+        self.announce()
 
     def _config(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> SessionConfig:
         if isinstance(config, SessionConfig):
@@ -333,6 +363,8 @@ class SystemManager:
             time=time,
             streams=self._data_manager.streams,
             conclude=self._conclude,
+            hub=self.hub,
+            announce=self._on_change,
             paused=paused,
             stopwatch=self._stopwatch,
         )

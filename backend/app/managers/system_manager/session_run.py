@@ -7,10 +7,13 @@ from time import perf_counter
 from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
+from app.core.session_data import SessionData
 from app.managers.data_manager.streams import BarStreams
+from app.managers.system_manager.run_feed import RunFeed
 from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.wiring import Wiring, simulation_of
 from app.managers.system_manager.wording import explained
+from app.monitoring.hub import Hub
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
@@ -27,7 +30,9 @@ class SessionRun:
     """One run of a plan.
 
     `conclude` is called in the coordinator's thread when all has been decided; `ended` is set
-    when the last thread that matters is over, however it ended.
+    when the last thread that matters is over, however it ended. What happens is left in `hub`;
+    `announce` is called when the state of the run or its progress has changed, in the thread
+    it changed in.
     """
 
     def __init__(
@@ -38,6 +43,8 @@ class SessionRun:
         time: SessionTime,
         streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
+        hub: Hub | None = None,
+        announce: Callable[[], None] = lambda: None,
         paused: bool = False,
         stopwatch: Stopwatch | None = None,
         patience: Patience = PATIENCE,
@@ -48,6 +55,9 @@ class SessionRun:
         self.elapsed_s = 0.0
         self.simulation = simulation_of(plan, streams.wanted_series(plan.symbols))
         streams.restart()
+        self._streams = streams
+        self._feed = RunFeed(hub or Hub(), self.simulation, plan)
+        self._announce = announce
         self._storage = storage
         self._conclude = conclude
         self._ending = Lock()
@@ -55,10 +65,9 @@ class SessionRun:
         wiring = Wiring(plan, self.control, self.simulation)
         self.queues: Mapping[str, Sized] = wiring.queues
         self.board = wiring.board()
+        self.board.on_publish = self._on_progress
         self.pace = wiring.pace(stopwatch, paused=paused)
-        conductor = wiring.conductor(
-            self.pace, board=self.board, time=time, publish=streams.publish
-        )
+        conductor = wiring.conductor(self.pace, board=self.board, time=time, publish=self._publish)
         self.analysis = wiring.analysis(self.pace, conductor)
         self.quality = wiring.quality()
         coordinator = wiring.coordinator(read=self._read, end=self._end)
@@ -68,6 +77,7 @@ class SessionRun:
         )
         self.threads: tuple[Worker, ...] = (*workers, self.analysis, watchdog)
         self.control.on_stop(self._block_entries)
+        self.control.on_stop(announce)
 
     @property
     def log(self) -> RunLog | None:
@@ -120,6 +130,15 @@ class SessionRun:
         stored = self._storage.read(symbol, first_ns, last_ns)
         return self.plan.adjusted(symbol, regular_minutes(stored, self.plan.sessions))
 
+    def _publish(self, data: SessionData) -> None:
+        self._streams.publish(data)
+        self._feed.publish(data, is_racing=self.pace.is_free)
+
+    def _on_progress(self) -> None:
+        if not self.pace.is_free:
+            self._feed.publish(self.simulation.data)
+        self._announce()
+
     def _block_entries(self) -> None:
         failure = self.control.failure
         if failure is not None:
@@ -135,6 +154,7 @@ class SessionRun:
         try:
             self.analysis.finished.wait()
             self.quality.finished.wait()
+            self._feed.publish(self.simulation.data)
             self.elapsed_s = perf_counter() - self._started_s
             self._conclude(self)
         except Exception as error:
@@ -142,3 +162,4 @@ class SessionRun:
             raise
         finally:
             self.ended.set()
+            self._announce()

@@ -1,0 +1,39 @@
+"""The process's server: uvicorn on a socket that is bound already."""
+
+import socket
+from typing import Final
+
+import uvicorn
+
+from app.api.app import create_app
+from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
+from app.config.settings import Settings
+from app.core.exceptions import ConfigurationError
+
+DRAIN_S: Final = 10
+"""How long requests that are being answered may go on after the first Ctrl-C."""
+
+
+def run(settings: Settings, listening: socket.socket) -> None:
+    """Serve the process's own application until a signal to end.
+
+    Raises:
+        ConfigurationError: it did not start.
+    """
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.api_host,
+        port=settings.api_port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        lifespan="on",
+        **WEBSOCKET_OPTIONS,
+    )
+    server = Server(config, app)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise ConfigurationError("the API did not start: the log says why")

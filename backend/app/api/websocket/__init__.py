@@ -1,0 +1,1 @@
+"""The WebSocket: what happens in the engine, told to whoever subscribes."""

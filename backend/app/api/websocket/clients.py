@@ -1,0 +1,175 @@
+"""One client of the WebSocket: what waits for it, and the task that sends it.
+
+A client that reads slowly loses the oldest of what waits; nobody else notices.
+"""
+
+import asyncio  # noqa: TID251  # app/api is where the event loop lives
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from app.api.errors import ErrorBody
+from app.api.websocket import protocol
+from app.api.websocket.limits import Limits
+from app.api.websocket.protocol import CloseCode
+from app.core.users import Principal
+from app.monitoring.hub import Figures
+
+_REPLIES = 32
+"""Answers that wait for a client; it is not read from while there are more."""
+_TURN = 16
+"""Messages sent to one client before others get their turn."""
+
+
+class Message(NamedTuple):
+    """A message of a channel, encoded once for all who hear it."""
+
+    channel: str
+    seq: int
+    text: str
+
+
+class Socket(Protocol):
+    """What a client is written to."""
+
+    async def send_text(self, data: str) -> None:
+        """Send one message, waiting for room."""
+
+    async def close(self, code: int, reason: str | None) -> None:
+        """Say goodbye."""
+
+
+class Client:
+    """What one connection hears, and what waits for it.
+
+    `heard` maps each channel to the ``seq`` of its last message that was sent, or that had been
+    made when it was subscribed to: a message that does not follow it tells how many are lost.
+    Replies and other messages without a channel have a ``seq`` of their own and are never lost.
+    """
+
+    def __init__(
+        self,
+        socket: Socket,
+        principal: Principal,
+        *,
+        now_ns: Callable[[], int],
+        limits: Limits,
+        figures: Figures,
+    ) -> None:
+        self.principal = principal
+        self.heard: dict[str, int] = {}
+        self.lost = 0
+        self._socket = socket
+        self._now_ns = now_ns
+        self._limits = limits
+        self._figures = figures
+        self._replies: deque[str] = deque()
+        self._queue: deque[Message] = deque()
+        self._chars = 0
+        self._seq = 0
+        self._goodbye: tuple[int, str] | None = None
+        self._work = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def queued(self) -> int:
+        """Messages that wait."""
+        return len(self._queue)
+
+    # ── what is to be sent ───────────────────────────────────────────────────
+
+    def put(self, message: Message) -> None:
+        """Let a message of a channel wait to be sent; the oldest give way to it."""
+        queue, limits, figures = self._queue, self._limits, self._figures
+        queue.append(message)
+        self._chars += len(message.text)
+        figures.queued += 1
+        while len(queue) > limits.queue_messages or (
+            self._chars > limits.queue_chars and len(queue) > 1
+        ):
+            self._chars -= len(queue.popleft().text)
+            figures.queued -= 1
+            figures.lost += 1
+        self._work.set()
+
+    def reply(self, type_: str, payload: Mapping[str, Any]) -> None:
+        """Let a message without a channel wait to be sent, before any other."""
+        self._replies.append(self._own(type_, payload))
+        if len(self._replies) >= _REPLIES:
+            self._room.clear()
+        self._work.set()
+
+    def refuse(self, body: ErrorBody) -> None:
+        """Answer with an error."""
+        self.reply("error", protocol.error_payload(body))
+
+    def heartbeat(self) -> None:
+        """Say that the connection lives, unless the client has not even read its answers."""
+        if not self._replies:
+            self.reply("heartbeat", {"queued": self.queued, "lost": self.lost})
+
+    def say_goodbye(self, code: CloseCode, reason: str) -> None:
+        """Send the replies that wait, and close."""
+        self._goodbye = self._goodbye or (code, reason)
+        self._work.set()
+
+    async def room_for_replies(self) -> None:
+        """Wait until the client has read enough of its answers."""
+        await self._room.wait()
+
+    # ── the task that sends ──────────────────────────────────────────────────
+
+    async def send_all(self) -> None:
+        """Send what waits, until there is a goodbye."""
+        while self._goodbye is None or self._replies:
+            await self._work.wait()
+            self._work.clear()
+            await self._send_waiting()
+        await self._socket.close(*self._goodbye)
+
+    async def _send_waiting(self) -> None:
+        sent = 0
+        while True:
+            if self._replies:
+                await self._send(self._replies.popleft())
+                if len(self._replies) < _REPLIES:
+                    self._room.set()
+            elif self._queue and self._goodbye is None:
+                await self._send_message()
+            else:
+                return
+            sent += 1
+            if sent % _TURN == 0:
+                await asyncio.sleep(0)
+
+    async def _send_message(self) -> None:
+        message = self._queue.popleft()
+        self._chars -= len(message.text)
+        self._figures.queued -= 1
+        before = self.heard.get(message.channel)
+        if before is None or message.seq <= before:
+            return
+        self.heard[message.channel] = message.seq
+        if message.seq > before + 1:
+            await self._send(self._lost(message, before))
+        await self._send(message.text)
+
+    def _lost(self, message: Message, before: int) -> str:
+        count = message.seq - before - 1
+        self.lost += count
+        payload = {"channel": message.channel, "count": count, "next_seq": message.seq}
+        return self._own("lost", payload)
+
+    async def _send(self, text: str) -> None:
+        await self._socket.send_text(text)
+        self._figures.sent += 1
+
+    def _own(self, type_: str, payload: Mapping[str, Any]) -> str:
+        self._seq += 1
+        return protocol.message(type_, seq=self._seq, now_ns=self._now_ns(), payload=payload)
+
+    def discard(self) -> None:
+        """Forget what waits: the connection is gone."""
+        self._figures.queued -= len(self._queue)
+        self._queue.clear()

@@ -1,0 +1,118 @@
+"""The application behind a real uvicorn on a real port, and clients of its WebSocket."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from threading import Thread
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from websockets.sync.client import ClientConnection, connect
+
+from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
+from app.core.users import Role
+from tests.api_fixtures import Api
+
+PATIENCE_S = 20.0
+"""What these tests wait for comes within milliseconds; later than this it does not come."""
+
+
+@dataclass
+class LiveServer:
+    """An application that is served on 127.0.0.1 by a thread of this process."""
+
+    app: FastAPI
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        config = uvicorn.Config(
+            self.app,
+            host="127.0.0.1",
+            port=0,
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            **(WEBSOCKET_OPTIONS | self.options),
+        )
+        self._server = Server(config, self.app)
+        self._thread = Thread(target=self._server.run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        until(lambda: self._server.started)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+
+    @property
+    def address(self) -> str:
+        """Such as ``127.0.0.1:12345``."""
+        host, port = self._server.servers[0].sockets[0].getsockname()
+        return f"{host}:{port}"
+
+    def connect(
+        self, *subprotocols: str, path: str = "/api/v1/websocket/stream", **options: Any
+    ) -> ClientConnection:
+        """A WebSocket that has not logged in, unless by one of `subprotocols`."""
+        offered = list(subprotocols) or None
+        return connect(f"ws://{self.address}{path}", subprotocols=offered, **options)  # type: ignore[arg-type]
+
+    @contextmanager
+    def client(self, token: str, *channels: str, **options: Any) -> Iterator[ClientConnection]:
+        """A WebSocket that has logged in and hears `channels`."""
+        with self.connect("mismartera", f"bearer.{token}", **options) as socket:
+            assert receive(socket)["type"] == "authenticated"
+            if channels:
+                say(socket, action="subscribe", channels=list(channels))
+                assert receive(socket)["type"] == "subscribed"
+            yield socket
+
+
+def say(socket: ClientConnection, **action: Any) -> None:
+    """Send one action."""
+    socket.send(json.dumps(action))
+
+
+def receive(socket: ClientConnection) -> dict[str, Any]:
+    """The next message."""
+    told: dict[str, Any] = json.loads(socket.recv(PATIENCE_S))
+    return told
+
+
+def receive_until(
+    socket: ClientConnection, is_last: Callable[[dict[str, Any]], bool]
+) -> list[dict[str, Any]]:
+    """Every message up to the first that `is_last`."""
+    told = [receive(socket)]
+    while not is_last(told[-1]):
+        told.append(receive(socket))
+    return told
+
+
+def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
+    """Wait until something holds."""
+    end = monotonic() + patience_s
+    while not holds():
+        assert monotonic() < end, "waited in vain"
+        sleep(0.002)
+
+
+@pytest.fixture
+def live(api: Api) -> Iterator[LiveServer]:
+    """The application of `api`, served; ``live.client(api.token(Role.VIEWER), "orders")``."""
+    server = LiveServer(api.app)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def viewer_token(api: Api) -> str:
+    """An access token of a user who may only look."""
+    return api.token(Role.VIEWER)

@@ -1,0 +1,464 @@
+"""The WebSocket over real sockets, with real sessions behind it."""
+
+import json
+import socket as sockets
+from contextlib import ExitStack
+from datetime import date
+from time import perf_counter
+from typing import Any
+from urllib.request import urlopen
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
+
+from app.api.websocket.limits import Limits
+from app.core.users import Principal, Role
+from app.services.security.keys import new_api_key, secret_hash
+from app.services.security.tokens import AccessTokens
+from tests.api_fixtures import SECRET, Api
+from tests.api_server import LiveServer, receive, receive_until, say, until
+from tests.system_fixtures import PATIENCE_S, minutes, session_config
+
+DAYS = (date(2024, 7, 1), date(2024, 7, 2))
+PATH = "/api/v1/websocket/stream"
+BARS = minutes(*DAYS)
+
+
+def limit(api: Api, **caps: Any) -> None:
+    """Change caps of the application, before a client comes."""
+    api.app.state.gateway.limits = Limits(**caps)
+
+
+def closed(ws: ClientConnection) -> tuple[list[dict[str, Any]], int, str]:
+    """What is told until the server closes, its code and its reason."""
+    told: list[dict[str, Any]] = []
+    with pytest.raises(ConnectionClosed) as end:
+        told.extend(iter(lambda: receive(ws), {}))
+    received = end.value.rcvd
+    assert received is not None
+    return told, received.code, received.reason
+
+
+def error(message: dict[str, Any]) -> tuple[str, str]:
+    assert message["type"] == "error"
+    body = message["payload"]["error"]
+    return body["code"], body["message"]
+
+
+def config(**more: Any) -> dict[str, Any]:
+    return session_config("AAPL", first=DAYS[0].isoformat(), last=DAYS[-1].isoformat(), **more)
+
+
+@pytest.fixture
+def stored(api: Api) -> Api:
+    api.installation.store("AAPL", BARS)
+    return api
+
+
+# ── who may come in ──────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("path", [PATH, "/api/websocket/stream"])
+def test_a_token_in_the_first_message_opens_both_addresses(
+    live: LiveServer, viewer_token: str, path: str
+) -> None:
+    with live.connect(path=path) as ws:
+        say(ws, action="auth", token=viewer_token)
+        welcome = receive(ws)
+        assert welcome["type"] == "authenticated"
+        assert welcome["seq"] == 1
+        assert welcome["payload"]["role"] == "viewer"
+
+
+def test_a_token_as_a_subprotocol_logs_in(live: LiveServer, viewer_token: str) -> None:
+    with live.connect("mismartera", f"bearer.{viewer_token}") as ws:
+        assert ws.subprotocol == "mismartera"
+        assert receive(ws)["type"] == "authenticated"
+
+
+def test_an_api_key_logs_in(api: Api, live: LiveServer) -> None:
+    key, user = new_api_key(), api.user(Role.VIEWER)
+    with api.work() as work:
+        work.api_keys.add(
+            user.id,
+            name="feed",
+            key_hash=secret_hash(key),
+            prefix=key[:12],
+            scopes=("read",),
+            expires_at=None,
+        )
+    with live.connect() as ws:
+        say(ws, action="auth", api_key=key)
+        assert receive(ws)["payload"]["username"] == "viewer"
+    with live.connect("mismartera", f"key.{key}") as ws:
+        assert receive(ws)["type"] == "authenticated"
+
+
+@pytest.mark.parametrize(
+    "first", ['{"action": "subscribe", "channels": ["orders"]}', "nonsense", '{"action": "ping"}']
+)
+def test_the_first_message_must_be_a_login(live: LiveServer, first: str) -> None:
+    with live.connect() as ws:
+        ws.send(first)
+        (told,), code, _ = closed(ws)
+        assert error(told)[0] == "UNAUTHENTICATED"
+        assert code == 4401
+
+
+def test_a_wrong_token_is_turned_away(live: LiveServer) -> None:
+    with live.connect() as ws:
+        say(ws, action="auth", token="wrong")  # noqa: S106
+        (told,), code, _ = closed(ws)
+        assert (error(told)[0], code) == ("UNAUTHENTICATED", 4401)
+    with live.connect("mismartera", "bearer.wrong") as ws:
+        assert closed(ws)[1] == 4401
+    with live.connect("mismartera", "key.wrong") as ws:
+        assert closed(ws)[1] == 4401
+
+
+def test_who_says_nothing_is_turned_away(api: Api, live: LiveServer) -> None:
+    limit(api, login_s=0.05)
+    with live.connect() as ws:
+        started = perf_counter()
+        (told,), code, _ = closed(ws)
+        assert (error(told)[0], code) == ("UNAUTHENTICATED", 4401)
+        assert 0.04 < perf_counter() - started < 2.0
+
+
+def test_five_seconds_are_given(api: Api) -> None:
+    assert api.app.state.gateway.limits.login_s == 5.0
+
+
+def test_a_token_in_the_address_is_refused(live: LiveServer, viewer_token: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        live.connect(path=f"{PATH}?token={viewer_token}")
+    response = refused.value.response
+    assert response.status_code == 400
+    body = json.loads(response.body or b"")
+    assert body["error"]["code"] == "BAD_REQUEST"
+    assert viewer_token not in body["error"]["message"]
+
+
+def test_a_login_that_ends_ends_the_connection_unless_it_is_renewed(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, heartbeat_s=0.2)
+    user = api.user(Role.VIEWER)
+    principal = Principal(
+        user_id=user.id, username="viewer", role=Role.VIEWER, login_id=uuid4(), api_key_id=None
+    )
+    brief = AccessTokens(secret=SECRET, life_s=2).issue(principal, api.clock.now_ns())
+    with live.client(brief) as leaves, live.client(brief) as stays:
+        say(stays, action="auth", token=viewer_token)
+        assert receive(stays)["type"] == "authenticated"
+        told, code, _ = closed(leaves)
+        assert (error(told[-1])[0], code) == ("UNAUTHENTICATED", 4401)
+        say(stays, action="ping")
+        assert receive_until(stays, lambda told: told["type"] == "pong")
+
+
+def test_a_connection_stays_its_users(api: Api, live: LiveServer, viewer_token: str) -> None:
+    with live.client(viewer_token) as ws:
+        say(ws, action="auth", token=api.token(Role.ADMIN))
+        assert error(receive(ws))[0] == "FORBIDDEN"
+
+
+# ── what clients hear ────────────────────────────────────────────────────────
+
+
+def test_bars_of_a_session_are_those_that_are_stored(
+    stored: Api, live: LiveServer, viewer_token: str
+) -> None:
+    with live.client(viewer_token, "bars:AAPL:1m", "events") as ws:
+        stored.system.start(config(), paused=True)
+        stored.system.set_speed(60_000.0)
+        stored.system.resume()
+        told = receive_until(ws, is_the_end)
+    bars = [message for message in told if message["type"] == "bars"]
+    assert [message["seq"] for message in bars] == list(range(1, len(bars) + 1))
+    assert len(bars) > 5
+    assert not [message for message in told if message["type"] == "lost"]
+    for name in ("open", "high", "low", "close", "volume"):
+        received = [value for message in bars for value in message["payload"][name]]
+        np.testing.assert_array_equal(received, getattr(BARS, name))
+    starts = [value for message in bars for value in message["payload"]["start_ms"]]
+    np.testing.assert_array_equal(np.array(starts) * 1_000_000, BARS.start_ns)
+    assert {message["channel"] for message in bars} == {"bars:AAPL:1m"}
+
+
+def is_the_end(message: dict[str, Any]) -> bool:
+    happened = message["payload"].get("events", ())
+    return any(event["kind"] == "run.ended" for event in happened)
+
+
+def test_stepping_tells_one_bar_at_a_time(stored: Api, live: LiveServer, viewer_token: str) -> None:
+    with live.client(viewer_token, "bars:AAPL:1m") as ws:
+        stored.system.start(config(), paused=True)
+        for number in range(3):
+            stored.system.step()
+            message = receive(ws)
+            assert message["seq"] == number + 1
+            assert message["payload"]["close"] == [BARS.close[number]]
+
+
+def test_orders_and_snapshots_of_a_session_at_full_speed(
+    stored: Api, live: LiveServer, viewer_token: str
+) -> None:
+    buyer = {"buyer": ("tests.session_strategies:Buyer", {"on": 5})}
+    channels = ("orders", "session", "positions", "quality", "events")
+    with live.client(viewer_token, *channels) as ws:
+        stored.system.start(config(strategies=buyer))
+        told = receive_until(ws, is_the_end)
+    latest = {message["type"]: message["payload"] for message in told}
+    (order,) = latest["orders"]["orders"]
+    assert order["strategy"] == "buyer"
+    assert order["status"] == "filled"
+    assert order["quantity"] == order["filled_quantity"] == 10.0
+    assert order["fill_price"] == BARS.open[5]  # decided at the close of bar 5, filled at the next
+    assert latest["positions"]["positions"] == [{"symbol": "AAPL", "quantity": 10.0}]
+    assert latest["positions"]["pnl"] == pytest.approx(10 * (BARS.close[-1] - BARS.open[5]))
+    assert latest["quality"] == {"quality_pct": {"AAPL": 100.0}}
+    session = latest["session"]
+    assert (session["state"], session["bars"], session["sessions_done"]) == ("STOPPED", 780, 2)
+    kinds = [
+        event["kind"] for m in told if m["type"] == "events" for event in m["payload"]["events"]
+    ]
+    assert kinds == ["run.started", "run.ended"]
+
+
+def test_a_run_is_followed_by_its_id(stored: Api, live: LiveServer, viewer_token: str) -> None:
+    stored.system.start(config(), paused=True)
+    with live.client(viewer_token, "session") as ws:
+        run_id = receive(ws)["payload"]["run_id"]
+        say(ws, action="subscribe", channels=[f"runs:{run_id}", f"runs:{uuid4()}"])
+        told = receive_until(ws, lambda message: message["type"] == "runs")[-1]
+        assert told["channel"] == f"runs:{run_id}"
+        assert told["payload"]["state"] == "PAUSED"
+        stored.system.stop()
+        receive_until(ws, lambda m: m["type"] == "runs" and m["payload"]["state"] == "STOPPED")
+
+
+def test_a_strategy_that_fails_is_an_event(
+    stored: Api, live: LiveServer, viewer_token: str
+) -> None:
+    both = {
+        "raises": ("tests.session_strategies:Raises", {"on": 3}),
+        "idle": ("tests.session_strategies:Idle", {}),
+    }
+    with live.client(viewer_token, "events") as ws:
+        stored.system.start(config(strategies=both))
+        told = receive_until(ws, is_the_end)
+    events = [event for message in told for event in message["payload"]["events"]]
+    (failed,) = [event for event in events if event["kind"] == "strategy.failed"]
+    assert failed["strategy"] == "raises"
+    assert failed["time"] == "2024-07-01T13:33:00.000Z"
+    assert "the strategy's own mistake" in failed["message"]
+
+
+def test_who_unsubscribes_hears_no_more(api: Api, live: LiveServer, viewer_token: str) -> None:
+    hub = api.system.hub
+    with live.client(viewer_token, "events", "orders") as ws:
+        hub.publish("events", {"kind": "one"})
+        assert receive(ws)["payload"] == {"events": [{"kind": "one"}]}
+        say(ws, action="unsubscribe", channels=["events"])
+        assert receive(ws)["payload"] == {"channels": {"orders": 0}}
+        assert hub.wanted == {"orders"}
+        say(ws, action="subscribe", channels=["events"])
+        assert receive(ws)["payload"] == {"channels": {"orders": 0, "events": 0}}
+    until(lambda: not hub.wanted)
+    assert (hub.figures.connections, hub.figures.subscriptions) == (0, 0)
+
+
+def test_ping_and_heartbeats(api: Api, live: LiveServer, viewer_token: str) -> None:
+    limit(api, heartbeat_s=0.05)
+    with live.client(viewer_token) as ws:
+        say(ws, action="ping")
+        told = receive_until(ws, lambda message: message["seq"] == 6)
+    assert {message["type"] for message in told} == {"pong", "heartbeat"}
+    assert [message["seq"] for message in told] == [2, 3, 4, 5, 6]
+    beat = next(message for message in told if message["type"] == "heartbeat")
+    assert beat["payload"] == {"queued": 0, "lost": 0}
+
+
+def test_clients_of_one_channel_get_the_same_bytes(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    with live.client(viewer_token, "events") as one, live.client(viewer_token, "events") as other:
+        for number in range(5):
+            api.system.hub.publish("events", {"number": number})
+            assert one.recv(PATIENCE_S) == other.recv(PATIENCE_S)
+
+
+def test_a_burst_of_ten_thousand_wakes_the_loop_few_times(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    hub = api.system.hub
+    with live.client(viewer_token, "events") as ws:
+        before = hub.figures.wakes
+        for number in range(10_000):
+            hub.publish("events", {"number": number})
+        last = receive_until(ws, lambda m: {"number": 9_999} in m["payload"].get("events", ()))
+    assert hub.figures.wakes - before <= 5
+    lost = sum(message["payload"]["count"] for message in last if message["type"] == "lost")
+    told = [event for m in last for event in m["payload"].get("events", ())]
+    assert lost + len(told) == 10_000
+    assert lost == hub.figures.overrun
+
+
+# ── slow clients ─────────────────────────────────────────────────────────────
+
+
+def test_a_client_that_does_not_read_learns_how_many_it_lost_and_nobody_else_does(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, flush_s=0.001, queue_messages=8)
+    hub, filling = api.system.hub, "x" * 60_000
+    with ExitStack() as stack:
+        slow = stack.enter_context(live.client(viewer_token, "orders", max_queue=1))
+        fast = stack.enter_context(live.client(viewer_token, "events"))
+        for number in range(400):
+            hub.publish("orders", ())
+            hub.publish("events", {"number": number, "filling": filling})
+            assert receive(fast)["seq"] == number + 1
+        assert hub.figures.lost == 0
+        say(slow, action="subscribe", channels=["events"])
+        assert receive_until(slow, lambda m: m["type"] == "subscribed")
+        for number in range(400, 800):
+            hub.publish("events", {"number": number, "filling": filling})
+            assert receive(fast)["seq"] == number + 1
+        until(lambda: hub.figures.lost > 0)
+        assert hub.figures.queued <= 8
+        told = receive_until(slow, lambda m: m["type"] == "events" and m["seq"] == 800)
+    seqs = [m["seq"] for m in told if m["type"] == "events"]
+    gaps = sum(after - before - 1 for before, after in zip([400, *seqs], seqs, strict=False))
+    lost = [m["payload"] for m in told if m["type"] == "lost"]
+    assert gaps == sum(each["count"] for each in lost) == hub.figures.lost > 0
+    assert all(each["channel"] == "events" for each in lost)
+    following = [told[n + 1]["seq"] for n, m in enumerate(told) if m["type"] == "lost"]
+    assert following == [each["next_seq"] for each in lost]
+
+
+# ── what is too much ─────────────────────────────────────────────────────────
+
+
+def test_what_is_wrong_is_answered_and_the_connection_lives(
+    live: LiveServer, viewer_token: str
+) -> None:
+    with live.client(viewer_token) as ws:
+        for text, code in [
+            ("{", "VALIDATION_ERROR"),
+            (b"\xff", "VALIDATION_ERROR"),
+            ('{"action": "buy"}', "VALIDATION_ERROR"),
+            ('{"action": "subscribe", "channels": ["orders", "trades"]}', "VALIDATION_ERROR"),
+            (json.dumps({"action": "ping", "filling": "x" * 20_000}), "PAYLOAD_TOO_LARGE"),
+        ]:
+            ws.send(text)
+            assert error(receive(ws))[0] == code
+        say(ws, action="ping")
+        assert receive(ws)["type"] == "pong"
+
+
+def test_a_huge_message_ends_the_connection(live: LiveServer, viewer_token: str) -> None:
+    with live.client(viewer_token) as ws:
+        ws.send("x" * 100_000)
+        assert closed(ws)[1] == 1009
+
+
+def test_subscriptions_are_capped(api: Api, live: LiveServer, viewer_token: str) -> None:
+    limit(api, subscriptions=3, channels=4)
+    with live.client(viewer_token, "orders", "events", "session") as ws:
+        receive(ws)  # the session as it is
+        say(ws, action="subscribe", channels=["quality"])
+        assert error(receive(ws)) == (
+            "RATE_LIMITED",
+            "a connection may subscribe to 3 channels",
+        )
+        with live.client(viewer_token) as other:
+            say(other, action="subscribe", channels=["bars:A:1m", "bars:B:1m"])
+            assert error(receive(other))[0] == "RATE_LIMITED"
+            say(other, action="subscribe", channels=["bars:A:1m", "orders"])
+            assert receive(other)["type"] == "subscribed"
+        assert api.system.hub.wanted >= {"orders", "events", "session"}
+
+
+def test_messages_of_a_client_are_capped(api: Api, live: LiveServer, viewer_token: str) -> None:
+    limit(api, messages_per_s=5.0, strikes=20)
+    with live.client(viewer_token) as ws:
+        for _ in range(60):
+            ws.send('{"action": "ping"}')
+        told, code, _ = closed(ws)
+    assert code == 4429
+    assert 10 <= sum(message["type"] == "pong" for message in told) <= 14
+    refused = [message for message in told if message["type"] == "error"]
+    assert {error(message)[0] for message in refused} == {"RATE_LIMITED"}
+
+
+def test_connections_of_a_user_are_capped(api: Api, live: LiveServer, viewer_token: str) -> None:
+    limit(api, per_user=2)
+    with live.client(viewer_token), live.client(viewer_token):
+        with live.connect("mismartera", f"bearer.{viewer_token}") as third:
+            (told,), code, _ = closed(third)
+            assert (error(told)[0], code) == ("RATE_LIMITED", 4429)
+        with live.client(api.token(Role.ADMIN)):
+            pass
+    until(lambda: not api.system.hub.figures.connections)
+    with live.client(viewer_token):
+        pass
+
+
+def test_a_flood_of_a_thousand_connections_is_capped_and_the_server_lives(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    """FAULTS 47: strangers fill what is kept for strangers; who is known comes in and hears."""
+    hub, host_port = api.system.hub, live.address.split(":")
+    with live.client(viewer_token, "events") as known, ExitStack() as stack:
+        flood = [
+            stack.enter_context(sockets.create_connection((host_port[0], int(host_port[1]))))
+            for _ in range(1_000)
+        ]
+        for stranger in flood:
+            stranger.sendall(HANDSHAKE)
+        until(lambda: hub.figures.refused >= 1_000 - 64)
+        assert hub.figures.connections <= 1 + 64
+        with live.client(viewer_token, "events") as late:
+            hub.publish("events", {"kind": "still here"})
+            for ws in (known, late):
+                assert receive(ws)["payload"] == {"events": [{"kind": "still here"}]}
+        with urlopen(f"http://{live.address}/api/v1/health", timeout=PATIENCE_S) as health:
+            assert health.status == 200
+    until(lambda: not hub.figures.connections)
+
+
+HANDSHAKE = (
+    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+
+
+# ── the end ──────────────────────────────────────────────────────────────────
+
+
+def test_a_server_that_stops_says_goodbye(api: Api, viewer_token: str) -> None:
+    server = LiveServer(api.app)
+    server.start()
+    with server.client(viewer_token, "orders") as ws, server.client(viewer_token) as other:
+        server.stop()
+        assert closed(ws)[1:] == (1001, "the server stops")
+        assert closed(other)[1:] == (1001, "the server stops")
+    assert api.system.hub.wanted == frozenset()
+
+
+def test_a_session_goes_on_when_its_clients_have_gone(
+    stored: Api, live: LiveServer, viewer_token: str
+) -> None:
+    with live.client(viewer_token, "bars:AAPL:1m", "orders", "session") as ws:
+        stored.system.start(config(), paused=True)
+        stored.system.step()
+        receive(ws)
+    stored.system.resume()
+    assert stored.system.wait(PATIENCE_S)
+    assert stored.system.record is not None
+    assert stored.system.record.status == "completed"
