@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -83,9 +83,11 @@ class Server:
     def _line(self) -> str:
         assert self._process.stdout is not None
         assert self._process.stderr is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], PATIENCE_S)
-        line = self._process.stdout.readline() if ready else ""
-        assert line, (self.printed, self._process.poll() and self._process.stderr.read())
+        giving_up = Timer(PATIENCE_S, self._process.kill)
+        giving_up.start()
+        line = self._process.stdout.readline()
+        giving_up.cancel()
+        assert line, (self.printed, self._process.stderr.read())
         return line
 
     def ask(self, method: str, path: str, key: str | None = None, body: Any = None) -> Any:
