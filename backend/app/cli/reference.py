@@ -28,7 +28,7 @@ command, in the shell and outside it; each command has an example.
 ## The shell
 
 ```text
-system@mismartera: system start session_configs/example_session.json
+system@mismartera: system start example_session
 ● example_session runs: 27 sessions. data session shows it, system wait its result, …
 system@mismartera: system pause
 system@mismartera: data session

@@ -229,6 +229,8 @@ def test_a_mistake_in_a_config_gets_one_clear_message(
     ("arguments", "words"),
     [
         (("system", "start", "nothing_here.json"), ["nothing_here.json", "does not exist"]),
+        (("system", "start", "nothing_here"), ['"nothing_here"', "holds example_session"]),
+        (("run", "honesty", "example_sesion"), ["example_sesion"]),
         (("strategy", "show", "sma_crosss"), ["sma_crosss", "sma_cross"]),
         (("data", "import-csv", "nothing.csv"), ["nothing.csv"]),
         (("data", "quality", "ALPHA", "--from", "yesterday"), ["yesterday", "YYYY-MM-DD"]),

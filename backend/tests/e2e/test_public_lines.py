@@ -66,7 +66,7 @@ with SessionLocal() as db:
     time_mgr.advance_to_market_open(db)
     assert time_mgr.get_current_time() > before
 
-system_mgr.start("session_configs/example_session.json"); system_mgr.is_running(); system_mgr.stop()
+system_mgr.start("example_session"); system_mgr.is_running(); system_mgr.stop()
 assert not system_mgr.is_running()
 print("done")
 """

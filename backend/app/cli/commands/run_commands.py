@@ -39,7 +39,7 @@ def list_runs(
     elif records:
         console.print(render_runs(records, width=console.width))
     else:
-        console.print("No run yet. Start one: system start session_configs/example_session.json")
+        console.print("No run yet. Start one: system start example_session")
 
 
 @app.command(epilog="Example: run show 4d805789")
@@ -144,9 +144,11 @@ def report(
         typer.launch(path.as_uri())
 
 
-@app.command(epilog="Example: run honesty session_configs/example_session.json")
+@app.command(epilog="Example: run honesty example_session")
 def honesty(
-    what: Annotated[str, typer.Argument(help="A session config, or the id of a run.")],
+    what: Annotated[
+        str, typer.Argument(help="A session config, by name or as a file, or the id of a run.")
+    ],
     as_json: Json = False,
 ) -> None:
     """Return under naive, realistic and pessimistic assumptions.
@@ -157,12 +159,19 @@ def honesty(
     from app.cli.output import console, print_json
     from app.managers.system_manager import get_system_manager
 
-    config = what if Path(what).suffix == ".json" else dict(_record(what).config)
+    config = what if _is_config(what) else dict(_record(what).config)
     report = get_system_manager().honesty(config)
     if as_json:
         print_json(report.to_dict())
     else:
         console.print(str(report), highlight=False, soft_wrap=True, markup=False)
+
+
+def _is_config(text: str) -> bool:
+    from app.config.settings import get_settings
+    from app.models.session_config import list_named
+
+    return Path(text).suffix == ".json" or text in list_named(get_settings().session_configs_dir)
 
 
 def _record(run_id: str) -> Any:

@@ -20,18 +20,23 @@ EXAMPLE_CONFIG = "session_configs/example_session.json"
 
 @app.command(
     short_help="Run a session; in the shell, beside the commands that follow.",
-    epilog="Example: system start session_configs/example_session.json\n\n"
-    "Example: system start --paused",
+    epilog="Example: system start example_session\n\n"
+    "Example: system start session_configs/example_session.json --paused",
 )
 def start(
     ctx: typer.Context,
-    config: Annotated[str, typer.Argument(help="A session config.")] = EXAMPLE_CONFIG,
+    config: Annotated[
+        str, typer.Argument(help="A session config, by name or as a file.")
+    ] = EXAMPLE_CONFIG,
     paused: Annotated[
         bool, typer.Option("--paused", help="In the shell: hold it before its first bar.")
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Run a session. As a one-shot command: to its end, with its progress, then its result.
+
+    A config is named like its file in the folder of session configs (`SESSION_CONFIGS_DIR`),
+    without `.json`; with a dot or a slash it is a path: `./mine.json`.
 
     In the shell it runs beside the commands that follow, and those of `system` and
     `data session` look at it and steer it. Exit status of the one-shot command: 0 when the

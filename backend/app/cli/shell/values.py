@@ -49,11 +49,11 @@ def _symbols() -> Iterator[Value]:
 
 
 def _configs() -> Iterator[Value]:
-    from app.config.settings import HOME, get_settings
+    from app.config.settings import get_settings
+    from app.models.session_config import list_named
 
-    for path in sorted(get_settings().session_configs_dir.glob("*.json")):
-        shown = path.relative_to(HOME) if path.is_relative_to(HOME) else path
-        yield str(shown), "session config"
+    for name in list_named(get_settings().session_configs_dir):
+        yield name, "session config"
 
 
 def _strategies() -> Iterator[Value]:

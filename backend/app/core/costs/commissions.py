@@ -1,5 +1,6 @@
 """Commissions: what the broker charges for a fill."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -34,7 +35,7 @@ class Commission(Protocol):
         """A charger for one run, with whatever it has to remember empty."""
 
 
-class PricedByOrder(NotNegative):
+class PricedByOrder(NotNegative, ABC):
     """A commission that is a function of an order's units and value alone.
 
     Such a model remembers nothing, so it is its own charger: a further fill of an order costs
@@ -43,9 +44,9 @@ class PricedByOrder(NotNegative):
 
     __slots__ = ()
 
+    @abstractmethod
     def fee(self, units: float, value: float) -> float:
         """Fee of an order over `units` (zero or more) worth `value`."""
-        raise NotImplementedError
 
     def start(self) -> Self:
         """The model itself."""

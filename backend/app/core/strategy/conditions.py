@@ -4,6 +4,7 @@
 worked out for whole batches of bars at once; how the bars are cut into batches does not matter.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -24,7 +25,7 @@ ConditionState: TypeAlias = Callable[[Columns], Bools]
 """Takes the next rows, remembers what it must, and says on which the condition holds."""
 
 
-class Condition:
+class Condition(ABC):
     """Base of all conditions; combine them with ``&``, ``|`` and ``~``."""
 
     def __and__(self, other: "Condition") -> "Condition":
@@ -36,13 +37,13 @@ class Condition:
     def __invert__(self) -> "Condition":
         return _Not(self)
 
+    @abstractmethod
     def start(self) -> ConditionState:
         """A fresh evaluation of this condition."""
-        raise NotImplementedError
 
+    @abstractmethod
     def operands(self) -> tuple[Operand, ...]:
         """Every operand it looks at."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False)

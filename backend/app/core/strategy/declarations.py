@@ -4,15 +4,38 @@ Each declaration is read on an instance as a handle that the platform keeps at t
 strategy's present; on the class it is the declaration itself.
 """
 
-from typing import Any, Self, overload
+from typing import Any, ClassVar, Generic, Self, TypeVar, overload
 
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import Interval
 from app.core.strategy.parameters import Parameter
 from app.core.strategy.views import BarsView, IndicatorValue
 
+Handle = TypeVar("Handle")
 
-class Indicator:
+
+class _Declaration(Generic[Handle]):
+    """Knows the attribute it was declared as, which is a `Handle` on the strategy's objects."""
+
+    gives: ClassVar[str]
+    """What the handle gives, in a word."""
+
+    attribute = ""
+
+    def __set_name__(self, _owner: type, attribute: str) -> None:
+        self.attribute = attribute
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Handle: ...
+    def __get__(self, instance: object | None, owner: type) -> Self | Handle:
+        if instance is None:
+            return self
+        raise AttributeError(f"{self.attribute} has no {self.gives} before the run starts")
+
+
+class Indicator(_Declaration[IndicatorValue]):
     """An indicator the platform computes: ``Indicator("SMA", timeperiod=fast)``.
 
     Args:
@@ -24,6 +47,8 @@ class Indicator:
         output: which output of several, e.g. ``"macdsignal"``; the first by default.
         parameters: the indicator's own; a `Parameter` stands for the value it will have.
     """
+
+    gives = "value"
 
     def __init__(
         self,
@@ -40,19 +65,6 @@ class Indicator:
         self.symbol = symbol
         self.output = output
         self.parameters = parameters
-        self.attribute = ""
-
-    def __set_name__(self, _owner: type, attribute: str) -> None:
-        self.attribute = attribute
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> IndicatorValue: ...
-    def __get__(self, instance: object | None, owner: type) -> Self | IndicatorValue:
-        if instance is None:
-            return self
-        raise AttributeError(f"{self.attribute} has no value before the run starts")
 
     def spec(self, values: dict[str, Any]) -> IndicatorSpec:
         """What to compute, with each `Parameter` replaced by its value in `values`."""
@@ -72,27 +84,16 @@ class NotYet:
         raise AttributeError(f"{self._attribute} has no {name} before the run starts")
 
 
-class Bars:
+class Bars(_Declaration[BarsView]):
     """A further series of bars: ``Bars("1h")``, or of another symbol."""
+
+    gives = "bars"
 
     def __init__(
         self, interval: str | Interval | Parameter[Interval], *, symbol: str | None = None
     ) -> None:
         self.interval = interval
         self.symbol = symbol
-        self.attribute = ""
-
-    def __set_name__(self, _owner: type, attribute: str) -> None:
-        self.attribute = attribute
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type) -> BarsView: ...
-    def __get__(self, instance: object | None, owner: type) -> Self | BarsView:
-        if instance is None:
-            return self
-        raise AttributeError(f"{self.attribute} has no bars before the run starts")
 
 
 def resolve_value(value: Any, values: dict[str, Any]) -> Any:

@@ -4,6 +4,7 @@ A parameter is read on an instance as a plain value; on the class it is the decl
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Generic, Self, TypeVar, overload
 
@@ -13,7 +14,7 @@ from app.core.intervals import Interval
 T = TypeVar("T")
 
 
-class Parameter(Generic[T]):
+class Parameter(ABC, Generic[T]):
     """A value the user of a strategy may choose; `parse` refuses what is out of bounds.
 
     An instance keeps its value in its own ``__dict__``, so that reading one while trading
@@ -37,13 +38,13 @@ class Parameter(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         return self if instance is None else self.default
 
+    @abstractmethod
     def parse(self, value: Any) -> T:
         """`value` as this parameter's type.
 
         Raises:
             ConfigurationError: naming the parameter, the value and what is accepted.
         """
-        raise NotImplementedError
 
     @property
     def bounds(self) -> str:

@@ -25,7 +25,13 @@ from app.managers.system_manager.wording import ended_alone, explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
-from app.models.session_config import SessionConfig, load_session_config, read_session_config
+from app.models.session_config import (
+    SessionConfig,
+    is_name,
+    load_session_config,
+    read_session_config,
+    resolve_named,
+)
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -112,9 +118,10 @@ class SystemManager:
     def start(
         self, config: str | Path | Mapping[str, Any] | SessionConfig, *, paused: bool = False
     ) -> None:
-        """Validate a session config, given as a file or inline, and start its run.
+        """Validate a session config and start its run.
 
-        With `paused`, the run waits before its first instant to be stepped or resumed.
+        A text without dots and slashes names a file of `session_configs_dir`, any other is a
+        path. With `paused`, the run waits before its first instant to be stepped or resumed.
 
         Raises:
             ConfigurationError: naming every mistake with the path of its field, or because a
@@ -263,6 +270,8 @@ class SystemManager:
             return config
         if isinstance(config, Mapping):
             return read_session_config(config)
+        if isinstance(config, str) and is_name(config):
+            return load_session_config(resolve_named(self._settings.session_configs_dir, config))
         path = Path(config)
         beside = HOME / path
         return load_session_config(beside if beside.exists() and not path.exists() else path)

@@ -1,4 +1,4 @@
-"""A run in its four threads: wired by hand, started, stopped in a written order."""
+"""A run in its four threads: started, steered, stopped in a written order."""
 
 from collections.abc import Callable
 from threading import Event, Lock, current_thread
@@ -9,23 +9,15 @@ from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.managers.data_manager.streams import BarStreams
 from app.managers.system_manager.session_plan import SessionPlan
+from app.managers.system_manager.wiring import Wiring, simulation_of
 from app.managers.system_manager.wording import explained
 from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
-from app.services.simulation.simulation import Simulation
-from app.threads.analysis_engine import AnalysisEngine
-from app.threads.conductor import SessionConductor
-from app.threads.data_processor import DataProcessor, HistoricalIndicators
-from app.threads.data_quality_manager import DataQualityManager
-from app.threads.messages import DerivedSlab, Slab
-from app.threads.pace import Pace, Stopwatch
-from app.threads.progress import ProgressBoard
-from app.threads.session_coordinator import Itinerary, SessionCoordinator
-from app.threads.sync import Channel, RunControl, StreamSubscription
-from app.threads.watchdog import Patience, Watchdog
+from app.threads.pace import Stopwatch
+from app.threads.sync import RunControl
+from app.threads.watchdog import Patience
 from app.threads.worker import Worker
 
-_SLABS_AHEAD = 1
 _STOP_DEADLINE_S = 2.0
 _REST_DEADLINE_S = 2.0
 PATIENCE = Patience()
@@ -52,99 +44,29 @@ class SessionRun:
     ) -> None:
         self.plan = plan
         self.control = RunControl()
-        self.board = ProgressBoard(len(plan.sessions) - plan.first_session)
         self.ended = Event()
         self.elapsed_s = 0.0
-        self.simulation = Simulation(
-            entries=plan.entries,
-            symbols=plan.symbols,
-            sessions=plan.sessions,
-            first_session=plan.first_session,
-            terms=plan.terms,
-            extra_series=(*plan.extra_series, *streams.wanted_series(plan.symbols)),
-            isolate=True,
-            actions=plan.actions,
-        )
-        gate = plan.config.session_data_config.quality_gate
-        self.simulation.derivation.guard(gate.build() if gate else None, plan.halts)
+        self.simulation = simulation_of(plan, streams.wanted_series(plan.symbols))
         streams.restart()
         self._storage = storage
         self._conclude = conclude
         self._ending = Lock()
         self._started_s = 0.0
-        slabs: Channel[Slab] = Channel(self.control, _SLABS_AHEAD)
-        derived: Channel[DerivedSlab] = Channel(self.control, _SLABS_AHEAD)
-        arrivals: StreamSubscription[Slab] = StreamSubscription("quality")
-        self.quality = DataQualityManager(
-            self.control,
-            data=self.simulation.data,
-            symbols=plan.symbols,
-            sessions=plan.sessions,
-            halts=plan.halts,
-            arrivals=arrivals,
-            enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
+        wiring = Wiring(plan, self.control, self.simulation)
+        self.board = wiring.board()
+        self.pace = wiring.pace(stopwatch, paused=paused)
+        conductor = wiring.conductor(
+            self.pace, board=self.board, time=time, publish=streams.publish
         )
-        self.pace = Pace(
-            self.control,
-            speed=plan.config.backtest_config.speed_multiplier,
-            paused=paused,
-            stopwatch=stopwatch,
+        self.analysis = wiring.analysis(self.pace, conductor)
+        self.quality = wiring.quality()
+        coordinator = wiring.coordinator(read=self._read, end=self._end)
+        workers: tuple[Worker, ...] = (coordinator, wiring.processor(), self.quality)
+        watchdog = wiring.watchdog(
+            self.analysis, workers, patience=patience, end=self._end, ended=self.ended
         )
-        conductor = SessionConductor(
-            self.control,
-            pace=self.pace,
-            simulation=self.simulation,
-            symbols=plan.symbols,
-            sessions=plan.sessions,
-            first_session=plan.first_session,
-            time=time,
-            board=self.board,
-            publish=streams.publish,
-        )
-        self.analysis = AnalysisEngine(
-            self.control,
-            simulation=self.simulation,
-            conductor=conductor,
-            pace=self.pace,
-            derived=derived,
-        )
-        processor = DataProcessor(
-            self.control,
-            derivation=self.simulation.derivation,
-            historical=HistoricalIndicators(plan.historical, plan.symbols, plan.sessions),
-            slabs=slabs,
-            derived=derived,
-        )
-        coordinator = SessionCoordinator(
-            self.control,
-            itinerary=Itinerary(
-                symbols=plan.symbols,
-                sessions=plan.sessions,
-                first_session=plan.first_session,
-                prefetch_days=plan.config.backtest_config.prefetch_days,
-            ),
-            read=self._read,
-            slabs=slabs,
-            arrivals=arrivals,
-            end=self._end,
-        )
-        watchdog = Watchdog(
-            self.control,
-            analysis=self.analysis,
-            workers=(coordinator, processor, self.quality),
-            heartbeat=self.simulation.heartbeat,
-            patience=patience,
-            end=self._end,
-            ended=self.ended,
-        )
+        self.threads: tuple[Worker, ...] = (*workers, self.analysis, watchdog)
         self.control.on_stop(self._block_entries)
-        self.threads: tuple[Worker, ...] = (
-            coordinator,
-            processor,
-            self.quality,
-            self.analysis,
-            watchdog,
-        )
 
     @property
     def log(self) -> RunLog | None:

@@ -18,6 +18,7 @@ from app.models.session_config.loading import (
     parse_session_config,
     read_session_config,
 )
+from app.models.session_config.named import is_name, list_named, resolve_named
 from app.models.session_config.session import AssetClass, ExchangeGroup, SessionConfig
 from app.models.session_config.trading_sections import (
     BrokerName,
@@ -48,7 +49,10 @@ __all__ = [
     "SlippageConfig",
     "StrategyConfig",
     "Stream",
+    "is_name",
+    "list_named",
     "load_session_config",
     "parse_session_config",
     "read_session_config",
+    "resolve_named",
 ]

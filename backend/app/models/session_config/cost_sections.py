@@ -35,6 +35,29 @@ from app.models.session_config.wording import Wanted
 MOST_PERCENT = 10
 """A cost above a tenth of the value is a slip of the decimal point."""
 
+_LeastFee: TypeAlias = Annotated[
+    float,
+    Field(ge=0, description="Least fee of one order, in the quote currency.", examples=[1.0]),
+]
+_HighestFeePct: TypeAlias = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=100,
+        description="Highest fee of one order in percent of its value; it wins over `minimum`. "
+        "0: no highest.",
+        examples=[1.0],
+    ),
+]
+_TickSize: TypeAlias = Annotated[
+    float,
+    Field(
+        gt=0,
+        description="The price step, in the quote currency: 0.01 for US shares.",
+        examples=[0.01],
+    ),
+]
+
 
 class _OwnCommission(Section):
     """What every commission that is not a broker's list has in common."""
@@ -67,17 +90,8 @@ class PerShareConfig(_OwnCommission):
         description="So much for each share or unit.", examples=["per_share"]
     )
     rate: float = Field(gt=0, description="Fee per share, in the quote currency.", examples=[0.005])
-    minimum: float = Field(
-        0.0, ge=0, description="Least fee of one order, in the quote currency.", examples=[1.0]
-    )
-    maximum_pct: float = Field(
-        0.0,
-        ge=0,
-        le=100,
-        description="Highest fee of one order in percent of its value; it wins over `minimum`. "
-        "0: no highest.",
-        examples=[1.0],
-    )
+    minimum: _LeastFee = 0.0
+    maximum_pct: _HighestFeePct = 0.0
 
     def build(self) -> Commission:
         """The commission the simulated exchange charges."""
@@ -109,9 +123,7 @@ class PercentConfig(_OwnCommission):
         description="Percent of the value traded: 0.1 is a tenth of one percent.",
         examples=[0.1],
     )
-    minimum: float = Field(
-        0.0, ge=0, description="Least fee of one order, in the quote currency.", examples=[0.0]
-    )
+    minimum: _LeastFee = 0.0
 
     def build(self) -> Commission:
         """The commission the simulated exchange charges."""
@@ -138,17 +150,8 @@ class TieredConfig(_OwnCommission):
     tiers: Annotated[tuple[TierConfig, ...], Field(strict=False, min_length=1)] = Field(
         description="The rates, from the first share of a month on."
     )
-    minimum: float = Field(
-        0.0, ge=0, description="Least fee of one order, in the quote currency.", examples=[0.35]
-    )
-    maximum_pct: float = Field(
-        0.0,
-        ge=0,
-        le=100,
-        description="Highest fee of one order in percent of its value; it wins over `minimum`. "
-        "0: no highest.",
-        examples=[1.0],
-    )
+    minimum: _LeastFee = 0.0
+    maximum_pct: _HighestFeePct = 0.0
 
     def build(self) -> Commission:
         """The commission the simulated exchange charges."""
@@ -239,11 +242,7 @@ class TickSlippageConfig(Section):
         description="A number of price steps worse than the price.", examples=["ticks"]
     )
     amount: float = Field(gt=0, le=1_000, description="How many price steps.", examples=[1])
-    tick_size: float = Field(
-        gt=0,
-        description="The price step, in the quote currency: 0.01 for US shares.",
-        examples=[0.01],
-    )
+    tick_size: _TickSize
 
     def build(self, seed: int = 0) -> Slippage:  # noqa: ARG002  # as the others
         """By how much fills are worse than the price."""
@@ -301,12 +300,7 @@ class SpreadSlippageConfig(Section):
     least_ticks: float = Field(
         0.0, ge=0, le=1_000, description="The spread is at least this many steps.", examples=[1]
     )
-    tick_size: float = Field(
-        0.01,
-        gt=0,
-        description="The price step, in the quote currency: 0.01 for US shares.",
-        examples=[0.01],
-    )
+    tick_size: _TickSize = 0.01
 
     def build(self, seed: int = 0) -> Slippage:  # noqa: ARG002  # as the others
         """By how much fills are worse than the price."""

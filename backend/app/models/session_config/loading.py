@@ -13,12 +13,11 @@ from app.core.exceptions import ConfigurationError
 from app.models.session_config.kinds import Mistake
 from app.models.session_config.problems import MOST_TOLD, problems_of
 from app.models.session_config.session import SessionConfig
-from app.models.session_config.wording import located, one_of, shown
+from app.models.session_config.wording import first_of, located, shown
 
 MOST_BYTES = 1_048_576
 _DEEPEST = 20
 _MOST_DIGITS = 18
-_LISTED = 10
 
 
 def load_session_config(path: Path) -> SessionConfig:
@@ -164,6 +163,4 @@ def _configs_in(folder: Path) -> str:
     if not folder.is_dir():
         return f"there is no folder {folder} either"
     names = sorted(entry.name for entry in folder.glob("*.json"))
-    if len(names) > _LISTED:
-        names = [*names[:_LISTED], f"{len(names) - _LISTED} more"]
-    return f"{folder} holds {one_of(names, 'and') if names else 'no session config'}"
+    return f"{folder} holds {first_of(names) if names else 'no session config'}"

@@ -30,8 +30,9 @@ HEAD = """\
 <!-- Written from the models by `python -m app.models.session_config.reference`. -->
 
 A session config is one JSON file that says what to replay, what to load, who trades and what it
-costs. `system start session_configs/example_session.json` runs it. The same config, data and code
-give the same orders, to the last one.
+costs. `system start example_session` runs
+`session_configs/example_session.json`, `system start ./mine.json` a file anywhere. The same config,
+data and code give the same orders, to the last one.
 
 A short one:
 

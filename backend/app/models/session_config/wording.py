@@ -3,7 +3,7 @@
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 _SHOWN_LENGTH = 60
+_LISTED = 10
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -140,6 +141,13 @@ def one_of(words: Iterable[str], joint: str = "or") -> str:
     """``a, b or c``."""
     *rest, last = words
     return f"{', '.join(rest)} {joint} {last}" if rest else last
+
+
+def first_of(names: Sequence[str]) -> str:
+    """``a, b and c``, or the first ten ``and 3 more``."""
+    if len(names) > _LISTED:
+        names = [*names[:_LISTED], f"{len(names) - _LISTED} more"]
+    return one_of(names, "and")
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -18,7 +18,8 @@ def known_values(monkeypatch):
     for name, found in {
         "symbol": [("ALPHA", "synthetic"), ("BRK B", "minute bars")],
         "symbols": [("ALPHA", ""), ("BETA", "")],
-        "config": [("session_configs/one.json", ""), ("session_configs/two.json", "")],
+        "config": [("one", ""), ("two", "")],
+        "what": [("one", ""), ("two", "")],
         "strategy": [("sma_cross", ""), ("rsi_reversion", "")],
     }.items():
         monkeypatch.setitem(values.SOURCES, name, lambda found=found: iter(found))
@@ -49,7 +50,8 @@ def offered(line: str) -> list[str]:
         ("data quality --exchange CRYPTO AL", ["ALPHA"]),
         ("data validate ALPHA ", ["BETA"]),
         ("data export ALPHA x.csv --interval 1", ["1m", "15m", "1h", "1d", "1w"]),
-        ("system start session_configs/t", ["session_configs/two.json"]),
+        ("system start t", ["two"]),
+        ("run honesty t", ["two"]),
         ("strategy show r", ["rsi_reversion"]),
         ("run show 4", ["4d805789"]),
         ("run compare 4", ["4d805789"]),
@@ -96,6 +98,16 @@ def test_own_strategies_are_offered_without_running_them(tmp_path, monkeypatch):
     get_settings.cache_clear()
     assert [name for name, about in found.items() if about == "your strategy"] == ["mine.py:Mine"]
     assert found["sma_cross"] == "shipped strategy"
+
+
+def test_configs_are_offered_by_name(tmp_path, monkeypatch):
+    for name in ("second.json", "first.json", "not a name.json", "notes.txt"):
+        (tmp_path / name).touch()
+    monkeypatch.setenv("SESSION_CONFIGS_DIR", str(tmp_path))
+    get_settings.cache_clear()
+    found = list(values._configs())
+    get_settings.cache_clear()
+    assert found == [("first", "session config"), ("second", "session config")]
 
 
 def completions(line: str) -> list[tuple[str, int]]:

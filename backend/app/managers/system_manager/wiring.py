@@ -1,0 +1,159 @@
+"""How the threads of a run hang together: who is made of what, one paragraph each."""
+
+from collections.abc import Callable, Sequence
+from threading import Event
+
+from app.core.data_structures import BarColumns
+from app.core.ports import SessionTime
+from app.core.session_data import SeriesKey, SessionData
+from app.managers.system_manager.session_plan import SessionPlan
+from app.services.simulation.simulation import Simulation
+from app.threads.analysis_engine import AnalysisEngine
+from app.threads.conductor import SessionConductor
+from app.threads.data_processor import DataProcessor, HistoricalIndicators
+from app.threads.data_quality_manager import DataQualityManager
+from app.threads.messages import DerivedSlab, Slab
+from app.threads.pace import Pace, Stopwatch
+from app.threads.progress import ProgressBoard
+from app.threads.session_coordinator import Itinerary, SessionCoordinator
+from app.threads.sync import Channel, RunControl, StreamSubscription
+from app.threads.watchdog import Patience, Watchdog
+from app.threads.worker import Worker
+
+_SLABS_AHEAD = 1
+
+
+def simulation_of(plan: SessionPlan, series: Sequence[SeriesKey]) -> Simulation:
+    """The engine of `plan`, keeping `series` too, and its gate on the quality of the data."""
+    simulation = Simulation(
+        entries=plan.entries,
+        symbols=plan.symbols,
+        sessions=plan.sessions,
+        first_session=plan.first_session,
+        terms=plan.terms,
+        extra_series=(*plan.extra_series, *series),
+        isolate=True,
+        actions=plan.actions,
+    )
+    gate = plan.config.session_data_config.quality_gate
+    simulation.derivation.guard(gate.build() if gate else None, plan.halts)
+    return simulation
+
+
+class Wiring:
+    """The channels between the threads of one run, and a maker of each thread.
+
+    Bars go one way: coordinator, `slabs`, processor, `derived`, analysis. A copy of what was
+    read goes to the quality manager by `arrivals`, which holds up nobody.
+    """
+
+    def __init__(self, plan: SessionPlan, control: RunControl, simulation: Simulation) -> None:
+        self._plan = plan
+        self._control = control
+        self._simulation = simulation
+        self._slabs: Channel[Slab] = Channel(control, _SLABS_AHEAD)
+        self._derived: Channel[DerivedSlab] = Channel(control, _SLABS_AHEAD)
+        self._arrivals: StreamSubscription[Slab] = StreamSubscription("quality")
+
+    def board(self) -> ProgressBoard:
+        """Where progress is shown."""
+        return ProgressBoard(len(self._plan.sessions) - self._plan.first_session)
+
+    def pace(self, stopwatch: Stopwatch | None, *, paused: bool) -> Pace:
+        """The speed the config asks for."""
+        speed = self._plan.config.backtest_config.speed_multiplier
+        return Pace(self._control, speed=speed, paused=paused, stopwatch=stopwatch)
+
+    def coordinator(
+        self, *, read: Callable[[str, int, int], BarColumns], end: Callable[[], None]
+    ) -> SessionCoordinator:
+        """Reads ahead; concludes the run with `end`."""
+        itinerary = Itinerary(
+            symbols=self._plan.symbols,
+            sessions=self._plan.sessions,
+            first_session=self._plan.first_session,
+            prefetch_days=self._plan.config.backtest_config.prefetch_days,
+        )
+        return SessionCoordinator(
+            self._control,
+            itinerary=itinerary,
+            read=read,
+            slabs=self._slabs,
+            arrivals=self._arrivals,
+            end=end,
+        )
+
+    def processor(self) -> DataProcessor:
+        """Derives bars and indicators from what was read."""
+        plan = self._plan
+        return DataProcessor(
+            self._control,
+            derivation=self._simulation.derivation,
+            historical=HistoricalIndicators(plan.historical, plan.symbols, plan.sessions),
+            slabs=self._slabs,
+            derived=self._derived,
+        )
+
+    def quality(self) -> DataQualityManager:
+        """Scores what was read, beside the stream."""
+        plan = self._plan
+        return DataQualityManager(
+            self._control,
+            data=self._simulation.data,
+            symbols=plan.symbols,
+            sessions=plan.sessions,
+            halts=plan.halts,
+            arrivals=self._arrivals,
+            enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
+        )
+
+    def analysis(self, pace: Pace, conductor: SessionConductor) -> AnalysisEngine:
+        """Decides: plays the sessions, led by `conductor` at its `pace`."""
+        return AnalysisEngine(
+            self._control,
+            simulation=self._simulation,
+            conductor=conductor,
+            pace=pace,
+            derived=self._derived,
+        )
+
+    def conductor(
+        self,
+        pace: Pace,
+        *,
+        board: ProgressBoard,
+        time: SessionTime,
+        publish: Callable[[SessionData], None],
+    ) -> SessionConductor:
+        """Leads the deciding thread, and shows the present on `board`, `time` and streams."""
+        return SessionConductor(
+            self._control,
+            pace=pace,
+            simulation=self._simulation,
+            symbols=self._plan.symbols,
+            sessions=self._plan.sessions,
+            first_session=self._plan.first_session,
+            time=time,
+            board=board,
+            publish=publish,
+        )
+
+    def watchdog(
+        self,
+        analysis: AnalysisEngine,
+        workers: Sequence[Worker],
+        *,
+        patience: Patience,
+        end: Callable[[], None],
+        ended: Event,
+    ) -> Watchdog:
+        """Watches `analysis` and `workers` until `ended`; concludes the run if none else can."""
+        return Watchdog(
+            self._control,
+            analysis=analysis,
+            workers=workers,
+            heartbeat=self._simulation.heartbeat,
+            patience=patience,
+            end=end,
+            ended=ended,
+        )
