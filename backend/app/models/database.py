@@ -40,7 +40,9 @@ SQLITE_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
+    "PRAGMA wal_autocheckpoint=8192",
 )
+"""The last one: 32 MB of log at most, before a commit has to move it into the database."""
 
 POOL_SIZE = 5
 POOL_OVERFLOW = 10

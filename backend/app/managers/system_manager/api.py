@@ -17,7 +17,8 @@ from app.core.run_record import RunRecord, RunStatus
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import keep, make_record, make_result, make_trading
+from app.managers.system_manager.conclusion import make_record, make_result
+from app.managers.system_manager.record_keeping import keep
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
@@ -328,9 +329,7 @@ class SystemManager:
             finished_ns=self._clock.now_ns(),
             folder=folder,
         )
-        trading = make_trading(run, result)
-        with session_factory(self._settings.database_url).begin() as db:
-            self.validation_file = keep(db, record, trading, result, self._settings)
+        self.validation_file = keep(run, result, record, self._settings)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -1,43 +1,29 @@
-"""What a run leaves when it is over: the result, its files, and its row in the record."""
+"""What a run came to when it is over: its result, and its row in the record."""
 
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from sqlalchemy.orm import Session
 
 from app import __version__
-from app.config.settings import Settings
 from app.core.intervals import ONE_MINUTE
 from app.core.market_halts import MarketHalt
 from app.core.quality_gate import REFUSAL
 from app.core.run_log import RunLog
 from app.core.run_record import RunRecord, RunStatus
-from app.core.trading_record import RunTrading, StrategyDefinition
 from app.core.types import Floats
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.wording import in_words
-from app.models.session_config import AssetClass
-from app.repositories.run_repository import RunRepository
-from app.repositories.run_trading_repository import RunTradingRepository
 from app.services.analytics.info import RunInfo
 from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import session_rows
 from app.services.market_data.parquet_storage import fingerprint
-from app.services.recording.outcome import Kept
-from app.services.recording.run_trading import run_trading
-from app.services.recording.signals import Seen
-from app.services.reporting.files import finite, keep_beside
-
-_PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
-"""The finest step prices are recorded in: what trades in equities are reported in, and coins."""
+from app.services.reporting.files import finite
 
 
 def make_result(run: SessionRun, log: RunLog) -> RunResult:
@@ -56,17 +42,6 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         quality_pct=_quality_columns(run, log),
     )
     return RunResult(log, info)
-
-
-def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
-    """Write the run's folder and the per-bar validation file; the path of the latter.
-
-    The next session of that name replaces the validation file; the folder keeps this one.
-    """
-    result.save(folder)
-    path = result.save_validation(settings.validation_dir / f"{result.name}.csv")
-    keep_beside(path, folder / "validation.csv")
-    return path
 
 
 def make_record(
@@ -106,59 +81,6 @@ def make_record(
         folder=str(folder),
         synthetic=plan.synthetic,
     )
-
-
-def make_trading(run: SessionRun, result: RunResult) -> RunTrading:
-    """What a run leaves in the record of trading."""
-    plan, simulation = run.plan, run.simulation
-    names = [entry.name for entry in plan.entries]
-    return run_trading(
-        result,
-        strategies=[
-            StrategyDefinition(
-                name=declared.name,
-                class_=declared.class_,
-                parameters=simulation.parameters[declared.name],
-                timeframe=str(simulation.parameters[declared.name]["interval"]),
-            )
-            for declared in plan.config.strategies
-        ],
-        ended=[
-            (names.index(failure.name), failure.time_ns, in_words(failure.error))
-            for failure in simulation.stepper.failures
-        ],
-        seen=[
-            Seen(number, symbol, name, partial(source.as_of, simulation.data))
-            for number, symbol, name, source in simulation.declared_indicators()
-        ],
-        kept=[
-            Kept(source.key[0], str(source.key[1]), name, partial(source.as_of, simulation.data))
-            for source, name in simulation.indicator_sources()
-        ],
-        price_step=_PRICE_STEPS[plan.config.asset_class],
-    )
-
-
-def keep(
-    db: Session, record: RunRecord, trading: RunTrading, result: RunResult, settings: Settings
-) -> Path:
-    """Write a run into the database, and its files meanwhile; the path of the validation file.
-
-    Both take about as long, and neither computes much. The caller commits.
-
-    Raises:
-        TradingError: if a file cannot be written.
-    """
-    with ThreadPoolExecutor(1, "Recorder") as recorder:
-        recorded = recorder.submit(_write_rows, db, record, trading)
-        path = write_files(result, Path(record.folder), settings)
-        recorded.result()
-    return path
-
-
-def _write_rows(db: Session, record: RunRecord, trading: RunTrading) -> None:
-    RunRepository(db).add(record)
-    RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
 
 
 def _strategies(run: SessionRun, result: RunResult) -> list[dict[str, object]]:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from math import isnan
 
 import numpy as np
 
@@ -55,7 +54,7 @@ def signal_columns(log: RunLog, orders: Sequence[Order], seen: Sequence[Seen]) -
 
 def contexts(signals: Columns) -> Mapping[int, str]:
     """What each signal saw, as JSON, by the number of its order."""
-    prices = ["null" if isnan(price) else repr(price) for price in map(float, signals["price"])]
+    prices = _numbers(np.asarray(signals["price"], np.float64))
     seen = zip(signals["order"], prices, signals["indicators"], strict=True)
     return {order: f'{{"close": {price}, "indicators": {values}}}' for order, price, values in seen}
 
@@ -88,19 +87,18 @@ def _values(log: RunLog, orders: Sequence[Order], times: Int64s, seen: Sequence[
         rows.setdefault((order.strategy, log.symbols[order.symbol]), []).append(row)
     for key, own in rows.items():
         if declared := groups.get(key):
-            columns = [one.as_of(times[own]).tolist() for one in declared]
-            names = [json.dumps(one.name) for one in declared]
+            columns = [_numbers(one.as_of(times[own])) for one in declared]
+            pattern = ", ".join(
+                json.dumps(one.name).replace("%", "%%") + ": %s" for one in declared
+            )
             for row, values in zip(own, zip(*columns, strict=True), strict=True):
-                texts[row] = _object(names, values)
+                texts[row] = f"{{{pattern % values}}}"
     return texts
 
 
-def _object(names: Sequence[str], values: Sequence[float]) -> str:
-    parts = [
-        f"{name}: {value!r}" if -_HUGE < value < _HUGE else f"{name}: null"
-        for name, value in zip(names, values, strict=True)
-    ]
-    return "{" + ", ".join(parts) + "}"
-
-
-_HUGE = float("inf")
+def _numbers(values: Floats) -> list[str]:
+    """The numbers as JSON has them, ``null`` for what is none."""
+    texts = list(map(repr, values.tolist()))
+    for row in np.flatnonzero(~np.isfinite(values)).tolist():
+        texts[row] = "null"
+    return texts

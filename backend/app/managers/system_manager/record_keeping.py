@@ -1,0 +1,121 @@
+"""A run is kept: its rows in the record and its files, written at the same time, or neither."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.config.settings import Settings
+from app.core.exceptions import DatabaseError
+from app.core.run_record import RunRecord
+from app.core.trading_record import RunTrading, StrategyDefinition
+from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.wording import in_words
+from app.models.database import session_factory
+from app.models.session_config import AssetClass
+from app.repositories.bulk import settle
+from app.repositories.run_repository import RunRepository
+from app.repositories.run_trading_repository import RunTradingRepository
+from app.services.analytics.result import RunResult
+from app.services.recording.outcome import Kept
+from app.services.recording.run_trading import run_trading
+from app.services.recording.signals import Seen
+from app.services.reporting.files import keep_beside
+
+_PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
+"""The finest step prices are recorded in: what trades in equities are reported in, and coins."""
+
+
+def keep(run: SessionRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
+    """Record a run and write its files; the path of the validation file.
+
+    The rows are made and written in a thread of its own, ``Recorder``, while this one writes the
+    files: the database works outside the interpreter, and so does what compresses the files. One
+    transaction holds all rows, and it is committed when both are done. If either fails, the
+    record is as it was before and the run's folder goes again.
+
+    Raises:
+        DatabaseError: the rows could not be written.
+        TradingError: a file could not be written.
+    """
+    folder = Path(record.folder)
+    with ExitStack() as undo:
+        undo.callback(shutil.rmtree, folder, ignore_errors=True)
+        try:
+            path = _keep_both(run, result, record, settings)
+        except SQLAlchemyError as error:
+            raise _not_recorded(record, error) from error
+        undo.pop_all()
+    return path
+
+
+def _keep_both(run: SessionRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
+    with (
+        session_factory(settings.database_url).begin() as db,
+        ThreadPoolExecutor(1, "Recorder") as recorder,
+    ):
+        recorded = recorder.submit(_write_rows, db, run, result, record)
+        path = write_files(result, Path(record.folder), settings)
+        recorded.result()
+    return path
+
+
+def _write_rows(db: Session, run: SessionRun, result: RunResult, record: RunRecord) -> None:
+    settle(db)
+    RunRepository(db).add(record)
+    trading = make_trading(run, result)
+    RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
+
+
+def _not_recorded(record: RunRecord, error: SQLAlchemyError) -> DatabaseError:
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    return DatabaseError(
+        f"the run {record.id} could not be recorded ({reason}): neither rows nor files of it "
+        "were kept; mend the database (`db check`) and run it again"
+    )
+
+
+def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
+    """Write the run's folder and the per-bar validation file; the path of the latter.
+
+    The next session of that name replaces the validation file; the folder keeps this one.
+    """
+    result.save(folder)
+    path = result.save_validation(settings.validation_dir / f"{result.name}.csv")
+    keep_beside(path, folder / "validation.csv")
+    return path
+
+
+def make_trading(run: SessionRun, result: RunResult) -> RunTrading:
+    """What a run leaves in the record of trading."""
+    plan, simulation = run.plan, run.simulation
+    names = [entry.name for entry in plan.entries]
+    return run_trading(
+        result,
+        strategies=[
+            StrategyDefinition(
+                name=declared.name,
+                class_=declared.class_,
+                parameters=simulation.parameters[declared.name],
+                timeframe=str(simulation.parameters[declared.name]["interval"]),
+            )
+            for declared in plan.config.strategies
+        ],
+        ended=[
+            (names.index(failure.name), failure.time_ns, in_words(failure.error))
+            for failure in simulation.stepper.failures
+        ],
+        seen=[
+            Seen(number, symbol, name, partial(source.as_of, simulation.data))
+            for number, symbol, name, source in simulation.declared_indicators()
+        ],
+        kept=[
+            Kept(source.key[0], str(source.key[1]), name, partial(source.as_of, simulation.data))
+            for source, name in simulation.indicator_sources()
+        ],
+        price_step=_PRICE_STEPS[plan.config.asset_class],
+    )
