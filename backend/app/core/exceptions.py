@@ -2,9 +2,9 @@
 
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
+│   └── InsufficientDataError too little is stored for what was asked: import more, or ask less
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
-│   ├── DataNotFoundError     nothing stored for what was asked
-│   └── InsufficientDataError there is some, too little for what was asked
+│   └── DataNotFoundError     nothing stored for what was asked
 ├── DatabaseError             the record could not be read or written
 │   ├── ConflictError         what was to be added is there already: nothing was written
 │   └── DatabaseUnavailableError  nobody answered: nothing was written, try again
@@ -36,16 +36,16 @@ class ConfigurationError(TradingError):
         self.problems = problems
 
 
+class InsufficientDataError(ConfigurationError):
+    """The data that are stored are too few for what was asked; `problems` names each lack."""
+
+
 class DataError(TradingError):
     """A bar or a file cannot be true; it is set aside and named, the rest is used."""
 
 
 class DataNotFoundError(DataError):
     """Nothing is stored for what was asked."""
-
-
-class InsufficientDataError(DataError):
-    """There is data, but too little for what was asked; more has to be imported first."""
 
 
 class DatabaseError(TradingError):

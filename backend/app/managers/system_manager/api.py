@@ -13,16 +13,16 @@ from sqlalchemy.orm import Session
 from app.config.settings import HOME, Settings, get_settings
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError
-from app.core.run_record import RunRecord, RunStatus
+from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import make_record, make_result
+from app.managers.system_manager.conclusion import make_record, make_result, outcome
 from app.managers.system_manager.record_keeping import keep
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
-from app.managers.system_manager.wording import ended_alone, explained
+from app.managers.system_manager.wording import explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
@@ -318,7 +318,7 @@ class SystemManager:
             return
         result = make_result(run, run.log).compute()
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
-        status, reason = _outcome(run)
+        status, reason = outcome(run)
         record = make_record(
             run,
             result,
@@ -353,12 +353,3 @@ class _BacktestTime:
     def move_to(self, now_ns: int) -> None:
         """Time is `now_ns`, within the session."""
         self._time_manager.set_backtest_time_ns(now_ns)
-
-
-def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
-    if run.control.failure:
-        return "failed", explained(*run.control.failure)
-    ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
-    if run.control.stopped_by_user:
-        return "stopped", "; ".join(["stopped on request", *ended])
-    return "completed", "; ".join(ended) or None

@@ -13,7 +13,7 @@ from app.config.settings import Settings
 from app.core.exceptions import DatabaseError
 from app.core.run_record import RunRecord
 from app.core.trading_record import RunTrading, StrategyDefinition
-from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.played_run import PlayedRun
 from app.managers.system_manager.wording import in_words
 from app.models.database import session_factory
 from app.models.session_config import AssetClass
@@ -30,7 +30,7 @@ _PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
 """The finest step prices are recorded in: what trades in equities are reported in, and coins."""
 
 
-def keep(run: SessionRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
+def keep(run: PlayedRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
     """Record a run and write its files; the path of the validation file.
 
     The rows are made and written in a thread of its own, ``Recorder``, while this one writes the
@@ -53,7 +53,7 @@ def keep(run: SessionRun, result: RunResult, record: RunRecord, settings: Settin
     return path
 
 
-def _keep_both(run: SessionRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
+def _keep_both(run: PlayedRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
     with (
         session_factory(settings.database_url).begin() as db,
         ThreadPoolExecutor(1, "Recorder") as recorder,
@@ -64,7 +64,7 @@ def _keep_both(run: SessionRun, result: RunResult, record: RunRecord, settings: 
     return path
 
 
-def _write_rows(db: Session, run: SessionRun, result: RunResult, record: RunRecord) -> None:
+def _write_rows(db: Session, run: PlayedRun, result: RunResult, record: RunRecord) -> None:
     settle(db)
     RunRepository(db).add(record)
     trading = make_trading(run, result)
@@ -90,7 +90,7 @@ def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
     return path
 
 
-def make_trading(run: SessionRun, result: RunResult) -> RunTrading:
+def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:
     """What a run leaves in the record of trading."""
     plan, simulation = run.plan, run.simulation
     names = [entry.name for entry in plan.entries]
