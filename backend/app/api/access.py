@@ -20,6 +20,33 @@ PUBLIC = None
 
 ACCESS: Mapping[str, Role | None] = {
     "GET /health": PUBLIC,
+    # the record
+    "GET /events": Role.VIEWER,
+    "GET /fills": Role.VIEWER,
+    "GET /orders": Role.VIEWER,
+    "GET /orders/{order_id}": Role.VIEWER,
+    "GET /positions": Role.VIEWER,
+    "GET /signals": Role.VIEWER,
+    "GET /trades": Role.VIEWER,
+    "GET /trading/orders": Role.VIEWER,
+    "GET /trading/orders/{order_id}": Role.VIEWER,
+    "GET /trading/portfolio": Role.VIEWER,
+    "GET /trading/positions": Role.VIEWER,
+    # runs
+    "GET /runs": Role.VIEWER,
+    "POST /runs": Role.TRADER,
+    "GET /runs/compare": Role.VIEWER,
+    "GET /runs/queue": Role.VIEWER,
+    "GET /runs/{run_id}": Role.VIEWER,
+    "POST /runs/{run_id}/cancel": Role.TRADER,
+    "GET /runs/{run_id}/equity": Role.VIEWER,
+    "GET /runs/{run_id}/metrics": Role.VIEWER,
+    "GET /runs/{run_id}/report": Role.VIEWER,
+    # strategies
+    "GET /strategies": Role.VIEWER,
+    "GET /strategies/{strategy_id}": Role.VIEWER,
+    "PATCH /strategies/{strategy_id}": Role.TRADER,
+    "GET /strategies/{strategy_id}/events": Role.VIEWER,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 

@@ -7,14 +7,20 @@ from fastapi import APIRouter, Depends, FastAPI
 from app import __version__
 from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
+from app.api.lifespan import lifespan
 from app.api.platform import Platform
-from app.api.routes import health
+from app.api.routes import health, record, runs, strategies
 from app.config.settings import Settings, get_settings
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
 
-ROUTERS = (health.router,)
+ROUTERS = (
+    health.router,
+    record.router,
+    runs.router,
+    strategies.router,
+)
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
@@ -44,7 +50,11 @@ def create_app(
     """
     settings, clock = settings or get_settings(), clock or SystemClock()
     app = FastAPI(
-        title="MisMartera", version=__version__, description=_DESCRIPTION, responses=_RESPONSES
+        title="MisMartera",
+        version=__version__,
+        description=_DESCRIPTION,
+        responses=_RESPONSES,
+        lifespan=lifespan,
     )
     app.state.platform = Platform(
         settings=settings,

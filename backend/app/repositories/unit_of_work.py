@@ -10,8 +10,11 @@ from app.repositories.audit_repository import AuditRepository
 from app.repositories.calendar_repository import CalendarRepository
 from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
+from app.repositories.record_repository import RecordRepository
 from app.repositories.run_repository import RunRepository
+from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.symbol_repository import SymbolRepository
+from app.repositories.trading_repository import TradingRepository
 from app.repositories.user_repository import UserRepository
 
 
@@ -42,6 +45,9 @@ class UnitOfWork:
     audit: AuditRepository
     calendars: CalendarRepository
     runs: RunRepository
+    strategies: StrategyRepository
+    trading: TradingRepository
+    record: RecordRepository
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -59,6 +65,9 @@ class UnitOfWork:
         self.audit = AuditRepository(db)
         self.calendars = CalendarRepository(db)
         self.runs = RunRepository(db)
+        self.strategies = StrategyRepository(db)
+        self.trading = TradingRepository(db)
+        self.record = RecordRepository(db)
         return self
 
     def __exit__(

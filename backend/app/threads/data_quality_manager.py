@@ -88,6 +88,11 @@ class DataQualityManager(Worker):
         if self._arrivals.dropped:
             logger.warning("{} arrivals were not scored for quality", self._arrivals.dropped)
 
+    @property
+    def percentages(self) -> Mapping[str, Floats]:
+        """Per symbol, the score of each session of the grid; NaN where none was made."""
+        return self.scores.percentages
+
 
 def _summary(scored: Sequence[QualityColumns], traded: int) -> dict[str, object]:
     expected = present = gaps = incomplete = 0

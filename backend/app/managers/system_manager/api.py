@@ -19,6 +19,7 @@ from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result, outcome
 from app.managers.system_manager.record_keeping import keep
+from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
@@ -86,6 +87,7 @@ class SystemManager:
             self._storage, self._time_manager, open_database=self._database
         )
         self._execution_manager = ExecutionManager()
+        self._run_queue = RunQueue(self._settings, clock=self._clock)
         self._run: SessionRun | None = None
         self._run_id: UUID = uuid4()
         self._started_ns = 0
@@ -109,6 +111,10 @@ class SystemManager:
     def get_execution_manager(self) -> ExecutionManager:
         """The façade of orders and positions."""
         return self._execution_manager
+
+    def get_run_queue(self) -> RunQueue:
+        """Backtests that are run one after the other, beside any session."""
+        return self._run_queue
 
     def get_session_data(self) -> SessionData | None:
         """All data of the running session, or of the last one; None before the first."""

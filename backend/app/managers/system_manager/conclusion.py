@@ -81,13 +81,13 @@ def make_record(
         strategies=_strategies(run, result),
         symbols=list(plan.symbols),
         config=plan.config.to_dict(),
-        started_at=_moment(started_ns),
-        finished_at=_moment(finished_ns),
+        started_at=moment(started_ns),
+        finished_at=moment(finished_ns),
         first_session=dates[0] if dates else None,
         last_session=dates[-1] if dates else None,
         bars=sum(len(bars) for bars in log.bars.values()),
         sessions=len(dates),
-        metrics={key: _defined(value) for key, value in result.metrics.items()},
+        metrics=defined_metrics(result),
         data_quality=_plain(result.info.data_quality),
         data_fingerprint=result.info.data_fingerprint,
         code_version=__version__,
@@ -95,6 +95,11 @@ def make_record(
         folder=str(folder),
         synthetic=plan.synthetic,
     )
+
+
+def defined_metrics(result: RunResult) -> dict[str, float | None]:
+    """The account's figures; None for one that does not exist for this run."""
+    return {key: _defined(value) for key, value in result.metrics.items()}
 
 
 def _strategies(run: PlayedRun, result: RunResult) -> list[dict[str, object]]:
@@ -142,7 +147,7 @@ def _halts(run: PlayedRun, log: RunLog) -> list[MarketHalt]:
 
 def _spoken(halt: MarketHalt, timezone: str) -> str:
     zone = ZoneInfo(timezone)
-    start, end = (_moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
+    start, end = (moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
     return f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S}: {halt.reason}"
 
 
@@ -156,7 +161,8 @@ def _defined(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _moment(ns: int) -> datetime:
+def moment(ns: int) -> datetime:
+    """UTC nanoseconds as an aware datetime."""
     return datetime.fromtimestamp(ns / 1e9, UTC)
 
 

@@ -1,6 +1,7 @@
 """A run is kept: its rows in the record and its files, written at the same time, or neither."""
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -51,6 +52,20 @@ def keep(run: PlayedRun, result: RunResult, record: RunRecord, settings: Setting
             raise _not_recorded(record, error) from error
         undo.pop_all()
     return path
+
+
+def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
+    """Record runs that were never begun: a row each, and no files.
+
+    Raises:
+        DatabaseError: the rows could not be written.
+    """
+    try:
+        with session_factory(settings.database_url).begin() as db:
+            for record in records:
+                RunRepository(db).add(record)
+    except SQLAlchemyError as error:
+        raise _not_recorded(records[0], error) from error
 
 
 def _keep_both(run: PlayedRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:

@@ -51,7 +51,7 @@ def parse_session_config(text: str, source: str = "session config") -> SessionCo
         ConfigurationError: if `text` is not JSON (with line and column) or anything in it is
             wrong; `problems` holds every mistake found.
     """
-    return read_session_config(_decode(text, source), source)
+    return read_session_config(decode(text, source), source)
 
 
 def read_session_config(data: Mapping[str, Any], source: str = "session config") -> SessionConfig:
@@ -89,7 +89,12 @@ class _NotANumber:
         self.text = text if len(text) <= _MOST_DIGITS else f"{text[:_MOST_DIGITS]}…"
 
 
-def _decode(text: str, source: str) -> Any:
+def decode(text: str, source: str = "session config") -> Any:
+    """JSON in which repeated fields and numbers that are none are still seen, for reading.
+
+    Raises:
+        ConfigurationError: if `text` is not JSON.
+    """
     try:
         return json.loads(
             text,

@@ -1,0 +1,50 @@
+"""Kinds of value that many models have."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from math import isfinite
+from typing import Annotated, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from app.core.types import SECOND_NS
+
+Item = TypeVar("Item")
+
+
+class Asked(BaseModel):
+    """The body of a request: no field but the known ones."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+Known = Annotated[float | None, AfterValidator(_known)]
+"""A number, or null where it is not known (NaN)."""
+
+
+def _written(moment: datetime) -> str:
+    text = moment.astimezone(UTC).isoformat()
+    return f"{text.removesuffix('+00:00')}Z"
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_written, return_type=str),
+    Field(json_schema_extra={"format": "date-time"}),
+]
+"""An instant, written in UTC with ``Z``."""
+
+
+def moment_of(ns: int) -> datetime:
+    """UTC nanoseconds as an instant, to the microsecond."""
+    seconds, rest = divmod(ns, SECOND_NS)
+    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)
+
+
+def moments_of(times_ns: Iterable[int]) -> list[datetime]:
+    """Several instants."""
+    return [moment_of(ns) for ns in times_ns]
