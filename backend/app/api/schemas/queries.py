@@ -157,7 +157,9 @@ class EquityQuery(ListQuery):
     """Which part of an equity curve."""
 
     sort: Literal["time", "-time"] | None = None
-    session_closes: Literal[True] | None = Field(None, description="At session closes only.")
+    session_closes: bool | None = Field(
+        None, description="Only session closes, or only what lies between them."
+    )
     from_: Instant | None = FROM
     to: Instant | None = TO
 

@@ -1,6 +1,7 @@
 """Tests of the API run against real databases, stores and sessions."""
 
 from tests.api_fixtures import api
+from tests.integration.api.run_fixtures import runs
 from tests.system_fixtures import installation
 
-__all__ = ["api", "installation"]
+__all__ = ["api", "installation", "runs"]
