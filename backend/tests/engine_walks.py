@@ -234,6 +234,7 @@ class _Wanderer(Strategy):
 
     def _note(self, hook: str, seen: tuple[Any, ...]) -> None:
         money = (self.account.cash, self.account.equity)
+        seen = (self.minutes_to_close, *seen)
         self.diary.append(
             (self.now_ns, type(self).__name__, self.symbols, hook, repr(seen), *money)
         )

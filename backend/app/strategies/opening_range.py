@@ -1,7 +1,7 @@
 """Opening-range breakout: follow the first close beyond the range of the session's first minutes.
 
 Buys above the high of the range, sells short below its low, once a session. Leaves when a bar
-closes beyond the other side of the range, or late in the session.
+closes beyond the other side of the range, or `exit_minutes` before the session closes.
 
 When it loses: on days without a direction. The price looks out of the range, is bought or sold
 there, at its worst, and comes back; the loss of a failed breakout is the width of the range. It
@@ -10,15 +10,14 @@ lives on the few days that open and go, and a range chosen too wide misses those
 
 from typing import Any
 
-from app.core.exceptions import ConfigurationError
 from app.core.strategy import BarCursor, Float, Indicator, Int, Strategy
 from app.core.types import MINUTE_NS
 
 
 class OpeningRange:
-    """Of each session: high and low of its first minutes, NaN while they last; its minute."""
+    """Of each session: high and low of its first minutes, NaN while they last."""
 
-    outputs = ("top", "bottom", "minute")
+    outputs = ("top", "bottom")
 
     def __init__(self, minutes: int) -> None:
         self.minutes = minutes
@@ -26,7 +25,7 @@ class OpeningRange:
         self.opened_ns = 0
         self.top = self.bottom = 0.0
 
-    def update(self, bar: Any) -> tuple[float | None, float | None, float]:
+    def update(self, bar: Any) -> tuple[float | None, float | None]:
         """Take a minute bar."""
         if bar.session != self.session:
             self.session, self.opened_ns = bar.session, bar.start_ns
@@ -35,34 +34,26 @@ class OpeningRange:
         if minute <= self.minutes:
             self.top, self.bottom = max(self.top, bar.high), min(self.bottom, bar.low)
         if minute < self.minutes:
-            return None, None, minute
-        return self.top, self.bottom, minute
+            return None, None
+        return self.top, self.bottom
 
 
 class OpeningRangeBreakout(Strategy):
     """Follows the first close beyond the session's opening range, out before its end."""
 
     minutes = Int(30, low=1, high=720, help="Minutes of the session that make the range.")
-    last_minute = Int(375, low=2, high=1_440, help="Be flat from this minute on.")
+    exit_minutes = Int(15, low=1, high=720, help="Leave this many minutes before the close.")
     quantity = Float(100.0, low=1e-8, help="Units to hold, long or short.")
 
     top = Indicator(OpeningRange, interval="1m", minutes=minutes, output="top")
     bottom = Indicator(OpeningRange, interval="1m", minutes=minutes, output="bottom")
-    minute = Indicator(OpeningRange, interval="1m", minutes=minutes, output="minute")
-
-    def check(self) -> None:
-        """Refuse a range that leaves no time to trade."""
-        if self.minutes >= self.last_minute:
-            raise ConfigurationError(
-                f"minutes: {self.minutes} must be less than last_minute, {self.last_minute}"
-            )
 
     def on_start(self) -> None:
         """Nothing has been entered yet."""
         self.has_entered = False
 
     def on_session_end(self) -> None:
-        """What a short session left open goes at the next open."""
+        """What a close without bars left open goes at the next open."""
         self.has_entered = False
         if not self.orders:
             self.close()
@@ -70,7 +61,7 @@ class OpeningRangeBreakout(Strategy):
     def on_bar(self, bar: BarCursor) -> None:
         """Enter on the first close beyond the range; leave on one beyond its other side."""
         rises, falls = bar.close > self.top.value, bar.close < self.bottom.value
-        is_late = self.minute.value >= self.last_minute
+        is_late = self.minutes_to_close <= self.exit_minutes
         if held := self.position.quantity:
             if (is_late or (falls if held > 0.0 else rises)) and not self.orders:
                 self.close()

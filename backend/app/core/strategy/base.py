@@ -18,7 +18,7 @@ from app.core.strategy.declarations import Bars, Indicator, NotYet
 from app.core.strategy.parameters import BarInterval, Parameter, resolve
 from app.core.strategy.terms import OrderTerms, read_terms, require_number
 from app.core.strategy.views import BarCursor, Clock, Slice
-from app.core.types import Floats
+from app.core.types import MINUTE_NS, Floats
 
 _DECLARED = (Parameter, Indicator, Bars)
 _NUMBERS = (int, float)
@@ -164,6 +164,16 @@ class Strategy(metaclass=_Declaring):
     def now_ns(self) -> int:
         """The present in UTC nanoseconds."""
         return self._clock.now_ns
+
+    @property
+    def minutes_to_close(self) -> float:
+        """Minutes from now to the close of the session, early closes included; never negative.
+
+        With extended hours the session closes with the post-market. Sessions that
+        `run_backtest` reads off the bars close with their last bar.
+        """
+        clock = self._clock
+        return (clock.close_ns - clock.now_ns) / MINUTE_NS
 
     def historical(self, name: str, symbol: str | None = None) -> float | Floats:
         """A historical indicator of the session config, as of this session's start.

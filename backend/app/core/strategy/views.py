@@ -21,12 +21,16 @@ NAN = float("nan")
 
 
 class Clock:
-    """The strategy's present, in UTC nanoseconds, moved by the platform alone."""
+    """The strategy's present and its session's close, in UTC nanoseconds.
 
-    __slots__ = ("now_ns", "zone")
+    Moved by the platform alone: the close with each session, before the first call in it.
+    """
+
+    __slots__ = ("close_ns", "now_ns", "zone")
 
     def __init__(self, zone: ZoneInfo) -> None:
         self.now_ns = 0
+        self.close_ns = 0
         self.zone = zone
 
     @property

@@ -176,6 +176,7 @@ class Stepper:
     def _begin_session(self, number: int) -> None:
         self._in_session = True
         self._cast.overnight.begin(number, is_first=number == self._first_session)
+        self._cast.clock.close_ns = self._sessions.close_ns.item(number)
         if number == self._first_session:
             self._cast.clock.now_ns = self._sessions.open_ns.item(number)
             for owner, strategy in self._cast.strategies:
