@@ -80,7 +80,7 @@ def queue(platform: Served) -> RunsOnTheirWay:
     return RunsOnTheirWay(items=[Run.of_ticket(ticket) for ticket in tickets])
 
 
-@router.get("/compare", responses=errors(400, 404), summary="Two runs side by side")
+@router.get("/compare", responses=errors(404), summary="Two runs side by side")
 def compare(
     a: OneOfTwo,
     b: OneOfTwo,

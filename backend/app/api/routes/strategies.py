@@ -33,7 +33,7 @@ def strategy(strategy_id: UUID, platform: Served) -> Strategy:
         return Strategy.of(work.strategies.get(strategy_id))
 
 
-@router.patch("/{strategy_id}", responses=errors(404), summary="Change lifecycle or notes")
+@router.patch("/{strategy_id}", responses=errors(400, 404), summary="Change lifecycle or notes")
 def change(
     strategy_id: UUID, asked: StrategyChange, platform: Served, actor: Actor, request: Request
 ) -> Strategy:
