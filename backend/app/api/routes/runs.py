@@ -32,12 +32,14 @@ router = APIRouter(prefix="/runs", tags=["runs"])
 RunId = Annotated[
     str,
     Path(
-        pattern=r"^[0-9a-fA-F-]{1,36}$",
+        pattern=r"^[0-9a-fA-F][0-9a-fA-F-]{0,35}$",
         description="The run's id, or as much of its beginning as no other run has.",
         examples=["4d805789"],
     ),
 ]
-OneOfTwo = Annotated[str, Query(pattern=r"^[0-9a-fA-F-]{1,36}$", description="A run's id.")]
+OneOfTwo = Annotated[
+    str, Query(pattern=r"^[0-9a-fA-F][0-9a-fA-F-]{0,35}$", description="A run's id.")
+]
 LONGEST_WAIT_S = 30.0
 
 

@@ -3,7 +3,8 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from threading import BoundedSemaphore, Condition, Thread
+from threading import Condition, Thread
+from time import sleep
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -39,6 +40,9 @@ MOST_WAITING = 100
 
 MOST_WATCHED = 16
 """Callers that may wait for runs at a time: a server has so many threads and no more."""
+
+_ANSWERING_S = 0.005
+"""Left to who waits for figures, before this thread computes again and holds the interpreter."""
 
 _RETRY_AFTER_S = 10.0
 _REMEMBERED = 200
@@ -101,7 +105,7 @@ class RunQueue:
         self._storage = ParquetStorage(settings.bars_dir)
         self._most_waiting = most_waiting
         self._changed = Condition()
-        self._watchers = BoundedSemaphore(MOST_WATCHED)
+        self._watching = 0
         self._waiting: deque[_Job] = deque()
         self._current: _Job | None = None
         self._ended: OrderedDict[UUID, RunTicket] = OrderedDict()
@@ -163,15 +167,14 @@ class RunQueue:
         Raises:
             DataNotFoundError: it is not known here.
         """
-        has_place = self._watchers.acquire(blocking=False)
-        try:
-            with self._changed:
-                enough = lambda: until(self._required(run_id).state)  # noqa: E731
-                self._changed.wait_for(enough, timeout_s if has_place else 0.0)
-                return self._required(run_id)
-        finally:
-            if has_place:
-                self._watchers.release()
+        with self._changed:
+            if self._watching < MOST_WATCHED:
+                self._watching += 1
+                try:
+                    self._changed.wait_for(lambda: until(self._required(run_id).state), timeout_s)
+                finally:
+                    self._watching -= 1
+            return self._required(run_id)
 
     def cancel(self, run_id: UUID) -> RunTicket:
         """End a run: one that waits is not begun, one that runs keeps what it did.
@@ -232,6 +235,7 @@ class RunQueue:
                 logger.opt(exception=error).error("run {} failed", job.id)
                 self._move(job, RunState.FAILED, in_words(error))
             self._forget(job)
+            del job  # and all of its bars, while the next one is waited for
 
     def _next(self) -> _Job | None:
         with self._changed:
@@ -249,15 +253,17 @@ class RunQueue:
         run = job.run
         run.start()
         run.finished.wait()
+        status, reason = outcome(run)
+        if status == "stopped" and job.stopped_because:
+            reason = f"{job.stopped_because}: {reason}"
         job.finished_ns = self._clock.now_ns()
         log = run.log or run.simulation.stepper.finish()
         result = RunResult(log).compute()
         job.metrics = defined_metrics(result)
         self._move(job, RunState.RECORDING, None)
+        if self._watching:
+            sleep(_ANSWERING_S)
         result.info = make_info(run, log)
-        status, reason = outcome(run)
-        if status == "stopped" and job.stopped_because:
-            reason = f"{job.stopped_because}: {reason}"
         self._record(job, result, status, reason)
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)

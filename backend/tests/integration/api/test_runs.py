@@ -4,7 +4,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -209,6 +209,25 @@ def test_a_full_queue_takes_no_more(runs: Runs, gate: Any) -> None:
     assert int(answer.headers["retry-after"]) >= 1
     assert runs.client.post(f"/api/v1/runs/{waiting[0]}/cancel").status_code == 200
     assert runs.client.post("/api/v1/runs", json={"config": "sample"}).status_code == 202
+
+
+def test_so_many_may_wait_and_no_more(runs: Runs, gate: Any) -> None:
+    from app.managers.system_manager.run_queue import MOST_WATCHED
+
+    run_id = UUID(runs.start(HELD)["id"])
+    queue = runs.api.system.get_run_queue()
+    watchers = [
+        threading.Thread(target=queue.wait, args=(run_id, None)) for _ in range(MOST_WATCHED)
+    ]
+    for watcher in watchers:
+        watcher.start()
+    while queue._watching < MOST_WATCHED:
+        assert gate.begun.wait(PATIENCE_S)
+    assert queue.wait(run_id, None).state == "running"  # at once, or it would never
+    gate.set()
+    for watcher in watchers:
+        watcher.join(PATIENCE_S)
+    assert queue.wait(run_id, 0.0).state == "completed"
 
 
 def test_a_session_goes_on_beside_them(runs: Runs, gate: Any) -> None:
