@@ -2,7 +2,6 @@
 
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -22,7 +21,7 @@ from app.api.schemas.runs import (
     RunsOnTheirWay,
     RunSummary,
 )
-from app.core.exceptions import DataNotFoundError
+from app.core.exceptions import ConflictError, DataNotFoundError
 from app.core.run_record import RunRecord
 from app.managers.system_manager import RunState, RunTicket
 from app.services.analytics.compare import RunSide, compare_runs
@@ -131,7 +130,12 @@ def run(
 @router.post("/{run_id}/cancel", responses=errors(404, 409), summary="End a run")
 def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> Run:
     """One that waits is not begun; one that runs ends where it is. Both are recorded so."""
-    ticket = platform.system.get_run_queue().cancel(_id_of(platform, run_id))
+    runs = platform.system.get_run_queue()
+    known = runs.ticket(run_id)
+    if known is None:
+        record = _record(platform, run_id)
+        raise ConflictError(f"run {record.id} is {record.status}: there is nothing left to cancel")
+    ticket = runs.cancel(known.id)
     with platform.work() as work:
         audited(work, actor, request, "run.cancel", f"run:{ticket.id}")
     return Run.of_ticket(ticket)
@@ -188,8 +192,3 @@ def _has_figures(state: RunState) -> bool:
 
 def _has_ended(state: RunState) -> bool:
     return state.has_ended
-
-
-def _id_of(platform: Platform, run_id: str) -> UUID:
-    ticket = platform.system.get_run_queue().ticket(run_id)
-    return _record(platform, run_id).id if ticket is None else ticket.id

@@ -100,9 +100,8 @@ def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
     The next session of that name replaces the validation file; the folder keeps this one.
     """
     result.save(folder)
-    path = result.save_validation(settings.validation_dir / f"{result.name}.csv")
-    keep_beside(path, folder / "validation.csv")
-    return path
+    own = result.save_validation(folder / "validation.csv")
+    return keep_beside(own, settings.validation_dir / f"{result.name}.csv")
 
 
 def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:

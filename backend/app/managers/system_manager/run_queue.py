@@ -12,7 +12,7 @@ from loguru import logger
 
 from app.config.settings import Settings
 from app.core.exceptions import ConflictError, DataNotFoundError, RateLimitedError
-from app.core.run_record import RunStatus
+from app.core.run_record import RunRecord, RunStatus
 from app.managers.system_manager.conclusion import (
     defined_metrics,
     make_info,
@@ -191,8 +191,8 @@ class RunQueue:
             if job is self._current:
                 job.run.control.request_stop()
                 return self._ticket_of(job)
-            self._waiting.remove(job)
-        self._end_unplayed([job], _CANCELLED)
+            self._drop([job], _CANCELLED)
+        self._record_unplayed([job])
         return job.ticket()
 
     # ── the worker ───────────────────────────────────────────────────────────
@@ -210,13 +210,13 @@ class RunQueue:
         with self._changed:
             self._is_closing = True
             waiting, current, thread = list(self._waiting), self._current, self._thread
-            self._waiting.clear()
+            self._drop(waiting, _NEVER_BEGAN)
             self._changed.notify_all()
         if current is not None and not current.state.has_figures:
             current.stopped_because = _SHUT_DOWN
             current.run.control.request_stop()
         if waiting:
-            self._end_unplayed(waiting, _NEVER_BEGAN)
+            self._record_unplayed(waiting)
         if thread is not None:
             thread.join(_LAST_WORDS_S)
             if thread.is_alive():
@@ -264,47 +264,36 @@ class RunQueue:
         if self._watching:
             sleep(_ANSWERING_S)
         result.info = make_info(run, log)
-        self._record(job, result, status, reason)
+        job.reason = reason
+        keep(run, result, self._record_of(job, result, status), self._settings)
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 
-    def _record(self, job: _Job, result: RunResult, status: RunStatus, reason: str | None) -> None:
+    def _record_of(self, job: _Job, result: RunResult, status: RunStatus) -> RunRecord:
         name = job.run.plan.config.session_name
-        assert job.started_ns is not None  # noqa: S101  # `_next` has set both
-        assert job.finished_ns is not None  # noqa: S101
-        record = make_record(
+        assert job.finished_ns is not None  # noqa: S101  # it is set when a run is over
+        return make_record(
             job.run,
             result,
             run_id=job.id,
             status=status,
-            reason=reason,
-            started_ns=job.started_ns,
+            reason=job.reason,
+            started_ns=job.started_ns or job.submitted_ns,
             finished_ns=job.finished_ns,
             folder=self._settings.runs_dir / f"{name}-{job.id}",
         )
-        keep(job.run, result, record, self._settings)
 
-    def _end_unplayed(self, jobs: Sequence[_Job], reason: str) -> None:
-        """Record runs that were never begun, so that who asked for them learns what became."""
+    def _drop(self, jobs: Sequence[_Job], reason: str) -> None:
+        """Take runs that wait off the queue; its lock is held."""
         now_ns = self._clock.now_ns()
         for job in jobs:
+            self._waiting.remove(job)
             job.state, job.reason, job.finished_ns = RunState.STOPPED, reason, now_ns
-        records = [
-            make_record(
-                job.run,
-                _nothing_done(job.run),
-                run_id=job.id,
-                status="stopped",
-                reason=reason,
-                started_ns=job.submitted_ns,
-                finished_ns=now_ns,
-                folder=self._settings.runs_dir / f"{job.run.plan.config.session_name}-{job.id}",
-            )
-            for job in jobs
-        ]
-        with self._changed:
-            for job in jobs:
-                self._remember(job)
+            self._remember(job)
+
+    def _record_unplayed(self, jobs: Sequence[_Job]) -> None:
+        """Record runs that were never begun, so that who asked for them learns what became."""
+        records = [self._record_of(job, _nothing_done(job.run), "stopped") for job in jobs]
         add_unplayed(records, self._settings)
 
     # ── insides ──────────────────────────────────────────────────────────────

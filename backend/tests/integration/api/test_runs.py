@@ -259,6 +259,14 @@ HELD_AND_BUYER = {
 }
 
 
+def test_what_was_over_before_the_server_began_is_not_cancelled(runs: Runs) -> None:
+    record = runs.api.installation.run(sample_config()).record
+    assert record is not None
+    answer = runs.client.post(f"/api/v1/runs/{record.id}/cancel")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "CONFLICT")
+    assert runs.client.post(f"/api/v1/runs/{uuid4()}/cancel").status_code == 404
+
+
 def test_a_run_that_waits_is_never_begun(runs: Runs, gate: Any) -> None:
     runs.start(HELD)
     assert gate.begun.wait(PATIENCE_S)
