@@ -90,7 +90,6 @@ class OrderRow(Base):
         CheckConstraint(
             "(filled_quantity > 0) = (average_fill_price IS NOT NULL)", name="a_fill_has_a_price"
         ),
-        Index(None, "account_id", "submitted_at"),
         Index(None, "strategy_id"),
         _some("parent_order_id"),
         _some("replaces_order_id"),
@@ -176,7 +175,6 @@ class TradeRow(Base):
         *never_negative("bars_held"),
         CheckConstraint("exit_at >= entry_at", name="exit_after_entry"),
         CheckConstraint("(exit_at IS NULL) = (exit_price IS NULL)", name="whole_exit"),
-        Index(None, "account_id", "entry_at"),
         Index(None, "strategy_id"),
         Index(None, "entry_order_id"),
         Index(None, "exit_order_id"),

@@ -1,25 +1,23 @@
 """Many rows at once: the fastest way each database has, inside the caller's unit of work."""
 
 import os
-import re
-from collections.abc import Iterable, Sequence
-from itertools import chain, islice
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.orm import Session
 
+from app.core.exceptions import DatabaseError
 from app.core.types import Int64s
 
 _CHUNK = 200
 """Rows a statement: SQLite takes 32,766 values in one, and no table has 150 columns."""
 
-_COPY_CHUNK = 500
-"""Rows a message to PostgreSQL."""
-
 _TIMES_OF_ROWS = ("created_at", "updated_at")
-_SPECIAL = re.compile(r"[\\\t\n\r]")
-_ESCAPES = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
 
 
 def new_keys(count: int, time_ns: int) -> list[str]:
@@ -35,6 +33,17 @@ def new_keys(count: int, time_ns: int) -> list[str]:
     low |= words >> np.uint64(22)
     both = np.stack((high, low), axis=1).astype(">u8").tobytes().hex()
     return [both[start : start + 32] for start in range(0, len(both), 32)]
+
+
+def keys_made_at(time_ns: int) -> tuple[UUID, UUID]:
+    """The lowest and the highest key that `new_keys` may make for `time_ns`."""
+    begins = time_ns // 1_000_000 << 80
+    return UUID(int=begins), UUID(int=begins | (1 << 80) - 1)
+
+
+def milliseconds(moment: datetime) -> int:
+    """UTC nanoseconds of an instant, to the millisecond: the part of it that keys begin with."""
+    return round(moment.timestamp() * 1_000) * 1_000_000
 
 
 def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
@@ -64,61 +73,67 @@ def insert_rows(
 ) -> None:
     """Insert rows given column by column: text, numbers, booleans and None, as they are stored.
 
-    The first column is the key. SQLite takes some hundred rows a statement, PostgreSQL all by
-    COPY: either way the database works on many rows while other threads run.
+    The first column is the key; a column of nothing but None has no default in the database.
+    SQLite takes some hundred rows a statement, PostgreSQL all by COPY: either way the database
+    works on many rows while other threads run.
+
+    Raises:
+        DatabaseError: the database refuses a row, or cannot be written.
     """
-    connection = db.connection()
-    if connection.dialect.name == "sqlite":
-        _insert_in_chunks(connection, table.name, dict(zip(names, columns, strict=True)))
+    if not columns[0]:
         return
-    cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY {_quoted(table.name)} ({_listed(names)}) FROM STDIN") as stream:
-        rows = zip(*map(_copied, columns), strict=True)
-        while chunk := "\n".join(map("\t".join, islice(rows, _COPY_CHUNK))):
-            stream.write(chunk + "\n")
+    connection = db.connection()
+    driver = connection.dialect.loaded_dbapi
+    given = dict(zip(names, columns, strict=True))
+    insert = _insert_in_chunks if connection.dialect.name == "sqlite" else _copy
+    try:
+        insert(connection.connection.cursor(), table.name, given)
+    except driver.Error as error:
+        raise DatabaseError(f"{table.name}: {error}") from error
 
 
 def _insert_in_chunks(
-    connection: Connection, table: str, columns: dict[str, Sequence[object]]
+    cursor: DBAPICursor, table: str, columns: Mapping[str, Sequence[object]]
 ) -> None:
     """Insert into SQLite; what is the same in every row is handed over once a statement.
 
     To hand over a value takes longer than to store it, and to work out the time as long.
     """
-    key = next(iter(columns))
+    key, count = next(iter(columns)), len(next(iter(columns.values())))
     own = {n: column for n, column in columns.items() if n == key or not _is_one_value(column)}
-    shared = {name: column[0] for name, column in columns.items() if name not in own and column}
+    same = {n: column[0] for n, column in columns.items() if n not in own}
+    shared = {name: value for name, value in same.items() if value is not None}
     values = [f"?{number}" for number in range(1, len(shared) + 1)]
     values += [f"column{number}" for number in range(1, len(own) + 1)]
     values += ["(SELECT CURRENT_TIMESTAMP)"] * len(_TIMES_OF_ROWS)
-    target = f"{_quoted(table)} ({_listed((*shared, *own, *_TIMES_OF_ROWS))})"
+    into = f"{_quoted(table)} ({_listed((*shared, *own, *_TIMES_OF_ROWS))})"
+    head = f"INSERT INTO {into} SELECT {', '.join(values)} FROM (VALUES "  # noqa: S608  # our own names
     row = f"({', '.join('?' * len(own))})"
-    rows = zip(*own.values(), strict=True)
-    while chunk := tuple(islice(rows, _CHUNK)):
-        lines = ", ".join([row] * len(chunk))
-        statement = f"INSERT INTO {target} SELECT {', '.join(values)} FROM (VALUES {lines})"  # noqa: S608  # our own names
-        parameters = (*shared.values(), *chain.from_iterable(chunk))
-        connection.exec_driver_sql(statement, parameters)
+    flat = _interleaved(list(own.values()), count)
+    for first in range(0, count, _CHUNK):
+        size = min(_CHUNK, count - first)
+        part = flat[first * len(own) : (first + size) * len(own)]
+        cursor.execute(head + ", ".join([row] * size) + ")", (*shared.values(), *part))
+
+
+def _interleaved(columns: Sequence[Sequence[object]], count: int) -> list[object]:
+    """The values row by row."""
+    flat: list[object] = [None] * (count * len(columns))
+    for place, column in enumerate(columns):
+        flat[place :: len(columns)] = column
+    return flat
+
+
+def _copy(cursor: Any, table: str, columns: Mapping[str, Sequence[object]]) -> None:
+    """Insert into PostgreSQL; `cursor` is psycopg's."""
+    with cursor.copy(f"COPY {_quoted(table)} ({_listed(columns)}) FROM STDIN") as stream:
+        for row in zip(*columns.values(), strict=True):
+            stream.write_row(row)
 
 
 def _is_one_value(column: Sequence[object]) -> bool:
     """Whether all values are the same; columns that differ mostly do so at their ends."""
-    return not column or (column[0] == column[-1] and column.count(column[0]) == len(column))
-
-
-def _copied(column: Sequence[object]) -> Sequence[str]:
-    """The values as fields of COPY's text format."""
-    if _is_one_value(column):
-        return [_field(value) for value in column[:1]] * len(column)
-    return [_field(value) for value in column]
-
-
-def _field(value: object) -> str:
-    if value is None:
-        return r"\N"
-    if isinstance(value, str) and _SPECIAL.search(value):
-        return value.translate(_ESCAPES)
-    return str(value)
+    return column[0] == column[-1] and column.count(column[0]) == len(column)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -1,8 +1,8 @@
 """The lists of the record: what each is sorted and filtered by.
 
 Keys of what a run leaves ascend in the order in which things happened, run after run, so the key
-is the order of a list over all accounts: ``recorded``. Times are indexed within an account only
-(`app.models.trading_record` says why), so a list by time is one of an account.
+is the order of a list over all accounts: ``recorded``. Within an account more is indexed
+(`app.models.trading_record` says what), and its lists may be sorted by that too.
 """
 
 from functools import partial
@@ -126,13 +126,14 @@ _POSITION_CONDITIONS = {
 }
 
 
-def _both(row: Any, value: type, column: Any, name: str, conditions: dict[str, Condition]) -> Any:
-    """A list over all accounts, by key, and one within an account, by time too."""
+def _both(row: Any, value: type, conditions: dict[str, Condition], **by: Any) -> Any:
+    """A list over all accounts, by key, and one within an account, by what is indexed there."""
     every: dict[str, Any] = {"recorded": row.id}
     shared = {"row": row, "value": partial(value_of, value), "conditions": conditions}
+    within = by | every
     return (
         Listing(sorts=every, default_sort="-recorded", **shared),
-        Listing(sorts={name: column, **every}, default_sort=f"-{name}", **shared),
+        Listing(sorts=within, default_sort=f"-{next(iter(within))}", **shared),
     )
 
 
@@ -141,12 +142,12 @@ FILLS: tuple[Listing[FillRow, FillRecord], Listing[FillRow, FillRecord]]
 TRADES: tuple[Listing[TradeRow, TradeRecord], Listing[TradeRow, TradeRecord]]
 SIGNALS: tuple[Listing[SignalRow, SignalRecord], Listing[SignalRow, SignalRecord]]
 POSITIONS: tuple[Listing[PositionRow, PositionRecord], Listing[PositionRow, PositionRecord]]
-ORDERS = _both(OrderRow, OrderRecord, OrderRow.submitted_at, "submitted", _ORDER_CONDITIONS)
-FILLS = _both(FillRow, FillRecord, FillRow.time_at, "time", _FILL_CONDITIONS)
-TRADES = _both(TradeRow, TradeRecord, TradeRow.entry_at, "entry", _TRADE_CONDITIONS)
-SIGNALS = _both(SignalRow, SignalRecord, SignalRow.time_at, "time", _SIGNAL_CONDITIONS)
+ORDERS = _both(OrderRow, OrderRecord, _ORDER_CONDITIONS)
+FILLS = _both(FillRow, FillRecord, _FILL_CONDITIONS, time=FillRow.time_at)
+TRADES = _both(TradeRow, TradeRecord, _TRADE_CONDITIONS, number=TradeRow.number)
+SIGNALS = _both(SignalRow, SignalRecord, _SIGNAL_CONDITIONS, time=SignalRow.time_at)
 POSITIONS = _both(
-    PositionRow, PositionRecord, PositionRow.strategy_id, "strategy_id", _POSITION_CONDITIONS
+    PositionRow, PositionRecord, _POSITION_CONDITIONS, strategy_id=PositionRow.strategy_id
 )
 EQUITY: Listing[EquityPointRow, EquityPoint] = Listing(
     row=EquityPointRow,

@@ -1,10 +1,11 @@
 """The record as lists, page by page."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.core.exceptions import ConfigurationError, DataNotFoundError
@@ -25,6 +26,7 @@ from app.core.trading_record import (
 from app.models.backtest_run import BacktestRunRow
 from app.models.trading_record import AccountRow, OrderEventRow, OrderRow
 from app.repositories import record_lists as lists
+from app.repositories.bulk import keys_made_at, milliseconds
 from app.repositories.listing import Listing
 from app.repositories.trading_repository import value_of
 
@@ -37,9 +39,9 @@ _NOTHING: Page[Any] = Page(items=(), next_cursor=None)
 class RecordRepository:
     """Lists of the record in the caller's unit of work.
 
-    Each takes a `PageRequest`. Filters ``run_id`` and ``account_id`` narrow a list to one
-    account, which may then be sorted by time; over all accounts it is sorted by ``recorded``,
-    the order in which things were written down. A filter that nothing has gives an empty list.
+    Each takes a `PageRequest`. Over all accounts a list is sorted by ``recorded``, the order in
+    which things were written down; filters ``run_id`` and ``account_id`` narrow it to one
+    account, within which it may have other orders. A filter that nothing has gives an empty list.
 
     Raises:
         ConfigurationError: limit, cursor or sort is not one of the list.
@@ -74,14 +76,14 @@ class RecordRepository:
 
     def orders(self, request: PageRequest) -> Page[OrderRecord]:
         """Orders, newest first."""
-        return self._of_account(lists.ORDERS, request)
+        return self._of_account(lists.ORDERS, request, self._orders_of)
 
     def fills(self, request: PageRequest) -> Page[FillRecord]:
         """Executions, newest first."""
         return self._of_account(lists.FILLS, request)
 
     def trades(self, request: PageRequest) -> Page[TradeRecord]:
-        """Round trips, newest first; of an account by their entry."""
+        """Round trips, newest first; of an account by their number."""
         return self._of_account(lists.TRADES, request)
 
     def positions(self, request: PageRequest) -> Page[PositionRecord]:
@@ -142,7 +144,12 @@ class RecordRepository:
 
     # ── insides ──────────────────────────────────────────────────────────────
 
-    def _of_account(self, both: Both[Value], request: PageRequest) -> Page[Value]:
+    def _of_account(
+        self,
+        both: Both[Value],
+        request: PageRequest,
+        own: Callable[[UUID], Sequence[ColumnElement[bool]]] | None = None,
+    ) -> Page[Value]:
         everywhere, of_account = both
         filters = dict(request.filters)
         if not _is_of_account(filters):
@@ -151,8 +158,24 @@ class RecordRepository:
         account_id = self._account_id(filters)
         if account_id is None:
             return _NOTHING
-        where: ColumnElement[bool] = of_account.row.account_id == account_id
-        return of_account.page(self._db, _without_account(request), where)
+        where = own(account_id) if own else (of_account.row.account_id == account_id,)
+        return of_account.page(self._db, _without_account(request), *where)
+
+    def _orders_of(self, account_id: UUID) -> Sequence[ColumnElement[bool]]:
+        """What orders of an account have in common, such that they are read by their keys.
+
+        Those of a run lie together, since their keys begin with the instant it ended; by the
+        index of accounts all of them would be found first and sorted then.
+        """
+        finished = self._db.scalar(
+            select(BacktestRunRow.finished_at)
+            .join(AccountRow, AccountRow.run_id == BacktestRunRow.id)
+            .where(AccountRow.id == account_id)
+        )
+        if finished is None:
+            return (OrderRow.account_id == account_id,)
+        by_no_index = func.coalesce(OrderRow.account_id, OrderRow.account_id)
+        return OrderRow.id.between(*keys_made_at(milliseconds(finished))), by_no_index == account_id
 
     def _account_id(self, filters: dict[str, Any]) -> UUID | None:
         """The account that is meant; None if there is none, or the run has another one."""

@@ -22,7 +22,7 @@ from app.models.trading_record import (
     PositionRow,
     TradeRow,
 )
-from app.repositories.bulk import insert_rows, instants, new_keys
+from app.repositories.bulk import insert_rows, instants, milliseconds, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 
 SIMULATED = "simulated"
@@ -44,7 +44,7 @@ class RunTradingRepository:
         account_id = self._account(run_id, trading)
         writer = _Writer(self._db, run_id.hex, account_id.hex, [key.hex for key in strategies])
         writer.price_step = trading.price_step
-        writer.time_ns = round(finished.timestamp() * 1_000) * 1_000_000
+        writer.time_ns = milliseconds(finished)
         writer.orders = writer.write(OrderRow, trading.orders)
         writer.write(OrderEventRow, trading.order_events)
         writer.write(FillRow, trading.fills)
@@ -91,6 +91,7 @@ class _Writer:
         self.price_step = 1e-8
         self.time_ns = 0
         self.orders: list[str] = []
+        self._texts: dict[int, str | None] = {}
 
     def write(self, row: type[Base], columns: Columns) -> list[str]:
         """Store one table's columns; the new keys."""
@@ -120,13 +121,20 @@ class _Writer:
             keys = self.orders
             return f"{name}_id", [keys[number - 1] if number > 0 else None for number in column]
         if name.endswith("_ns"):
-            return f"{name[:-3]}_at", instants(column)
+            return f"{name[:-3]}_at", self._instants(column)
         kind = table.c[name].type
         if isinstance(kind, Exact):
             return name, _exact(column, kind, self.price_step)
         if isinstance(column, np.ndarray):
             return name, _numbers(column)
         return name, column
+
+    def _instants(self, times_ns: Any) -> list[str | None]:
+        """Times as text; most of a run's occur in several tables."""
+        times = times_ns.tolist() if isinstance(times_ns, np.ndarray) else times_ns
+        new = list(set(times) - self._texts.keys())
+        self._texts.update(zip(new, instants(new), strict=True))
+        return [self._texts[time] for time in times]
 
 
 def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:

@@ -64,18 +64,15 @@ class AccountQuery(ListQuery):
 
 
 _SORT = (
-    "Descending with `-` before it. `recorded` is the order in which things were written down, "
-    "run after run, and that of a list over all runs; with `run_id` or `account_id` the list is "
-    "by time unless asked otherwise."
+    "Descending with `-` before it. `recorded` is the order in which things were written down: "
+    "run after run, and within one as they happened. Any other needs `run_id` or `account_id`."
 )
 
 
 class OrderQuery(AccountQuery):
     """Which orders."""
 
-    sort: Literal["recorded", "-recorded", "submitted", "-submitted"] | None = Field(
-        None, description=_SORT
-    )
+    sort: Literal["recorded", "-recorded"] | None = Field(None, description=_SORT)
     strategy_id: UUID | None = STRATEGY
     side: Side | None = None
     status: OrderStatus | None = None
@@ -96,7 +93,7 @@ class FillQuery(AccountQuery):
 class TradeQuery(AccountQuery):
     """Which trades; times are those of their entry."""
 
-    sort: Literal["recorded", "-recorded", "entry", "-entry"] | None = Field(
+    sort: Literal["recorded", "-recorded", "number", "-number"] | None = Field(
         None, description=_SORT
     )
     strategy_id: UUID | None = STRATEGY

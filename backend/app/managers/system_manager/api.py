@@ -18,7 +18,7 @@ from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result, outcome
-from app.managers.system_manager.record_keeping import keep
+from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
@@ -322,20 +322,21 @@ class SystemManager:
         """In the coordinator's thread, after the last decision: result, files, record."""
         if run.log is None:
             return
-        result = make_result(run, run.log).compute()
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
         status, reason = outcome(run)
-        record = make_record(
-            run,
-            result,
-            run_id=self._run_id,
-            status=status,
-            reason=reason,
-            started_ns=self._started_ns,
-            finished_ns=self._clock.now_ns(),
-            folder=folder,
-        )
-        self.validation_file = keep(run, result, record, self._settings)
+        with Recorder(self._settings) as recorder:
+            result = make_result(run, run.log).compute()
+            record = make_record(
+                run,
+                result,
+                run_id=self._run_id,
+                status=status,
+                reason=reason,
+                started_ns=self._started_ns,
+                finished_ns=self._clock.now_ns(),
+                folder=folder,
+            )
+            self.validation_file = recorder.keep(run, result, record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -31,27 +32,56 @@ _PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
 """The finest step prices are recorded in: what trades in equities are reported in, and coins."""
 
 
-def keep(run: PlayedRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
-    """Record a run and write its files; the path of the validation file.
+class Recorder:
+    """Keeps a run: a context, around working out what the run came to and `keep`.
 
-    The rows are made and written in a thread of its own, ``Recorder``, while this one writes the
-    files: the database works outside the interpreter, and so does what compresses the files. One
-    transaction holds all rows, and it is committed when both are done. If either fails, the
-    record is as it was before and the run's folder goes again.
-
-    Raises:
-        DatabaseError: the rows could not be written.
-        TradingError: a file could not be written.
+    The rows are made and written in a thread of its own, ``Recorder``, while the caller's works
+    out the figures and writes the files: the database works outside the interpreter, and so does
+    what formats and compresses the files. The thread ends with the context.
     """
-    folder = Path(record.folder)
-    with ExitStack() as undo:
-        undo.callback(shutil.rmtree, folder, ignore_errors=True)
-        try:
-            path = _keep_both(run, result, record, settings)
-        except SQLAlchemyError as error:
-            raise _not_recorded(record, error) from error
-        undo.pop_all()
-    return path
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, "Recorder")
+
+    def __enter__(self) -> Self:
+        self._settled = self._thread.submit(self._settle)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._thread.shutdown()
+
+    def keep(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
+        """Record a run and write its files; the path of the validation file.
+
+        One transaction holds all rows, and it is committed when the files are there as well. If
+        either fails, the record is as it was before and the run's folder goes again.
+
+        Raises:
+            DatabaseError: the rows could not be written.
+            TradingError: a file could not be written.
+        """
+        with ExitStack() as undo:
+            undo.callback(shutil.rmtree, record.folder, ignore_errors=True)
+            try:
+                path = self._keep_both(run, result, record)
+            except (SQLAlchemyError, DatabaseError) as error:
+                raise _not_recorded(record, error) from error
+            undo.pop_all()
+        return path
+
+    def _keep_both(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
+        self._settled.result()
+        with session_factory(self._settings.database_url).begin() as db:
+            rows = self._thread.submit(_write_rows, db, run, result, record)
+            try:
+                return write_files(result, Path(record.folder), self._settings)
+            finally:
+                rows.result()
+
+    def _settle(self) -> None:
+        with session_factory(self._settings.database_url)() as db:
+            settle(db)
 
 
 def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
@@ -68,25 +98,13 @@ def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
         raise _not_recorded(records[0], error) from error
 
 
-def _keep_both(run: PlayedRun, result: RunResult, record: RunRecord, settings: Settings) -> Path:
-    with (
-        session_factory(settings.database_url).begin() as db,
-        ThreadPoolExecutor(1, "Recorder") as recorder,
-    ):
-        recorded = recorder.submit(_write_rows, db, run, result, record)
-        path = write_files(result, Path(record.folder), settings)
-        recorded.result()
-    return path
-
-
 def _write_rows(db: Session, run: PlayedRun, result: RunResult, record: RunRecord) -> None:
-    settle(db)
     RunRepository(db).add(record)
     trading = make_trading(run, result)
     RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
 
 
-def _not_recorded(record: RunRecord, error: SQLAlchemyError) -> DatabaseError:
+def _not_recorded(record: RunRecord, error: SQLAlchemyError | DatabaseError) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
     return DatabaseError(
         f"the run {record.id} could not be recorded ({reason}): neither rows nor files of it "
@@ -99,8 +117,8 @@ def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
 
     The next session of that name replaces the validation file; the folder keeps this one.
     """
-    result.save(folder)
     own = result.save_validation(folder / "validation.csv")
+    result.save(folder)
     return keep_beside(own, settings.validation_dir / f"{result.name}.csv")
 
 

@@ -21,7 +21,7 @@ from app.managers.system_manager.conclusion import (
     outcome,
 )
 from app.managers.system_manager.inline_run import InlineRun
-from app.managers.system_manager.record_keeping import add_unplayed, keep
+from app.managers.system_manager.record_keeping import Recorder, add_unplayed
 from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_plan import plan_alone
 from app.managers.system_manager.wording import in_words
@@ -265,7 +265,8 @@ class RunQueue:
             sleep(_ANSWERING_S)
         result.info = make_info(run, log)
         job.reason = reason
-        keep(run, result, self._record_of(job, result, status), self._settings)
+        with Recorder(self._settings) as recorder:
+            recorder.keep(run, result, self._record_of(job, result, status))
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 

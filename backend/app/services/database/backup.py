@@ -157,11 +157,27 @@ def _restore_sqlite(backup: Path, target: Path) -> None:
         try:
             with closing(sqlite3.connect(copy)) as db, closing(sqlite3.connect(target)) as live:
                 live.execute(_LOOK_SHORTLY)
+                _make_pages_alike(db, live)
                 live.execute("PRAGMA journal_mode=WAL")
                 live.execute("PRAGMA synchronous=FULL")
                 db.backup(live)
         except sqlite3.Error as error:
             raise DatabaseError(f"{target} could not be written: {error}") from error
+
+
+def _make_pages_alike(db: sqlite3.Connection, live: sqlite3.Connection) -> None:
+    """Let pages be as large as those of `live`, which SQLite can copy to only then.
+
+    A database without a page yet takes those of `db`.
+    """
+    (size,), (wanted,) = (one.execute("PRAGMA page_size").fetchone() for one in (db, live))
+    (pages,) = live.execute("PRAGMA page_count").fetchone()
+    if not pages:
+        live.execute(f"PRAGMA page_size={size}")
+    elif size != wanted:
+        db.execute("PRAGMA journal_mode=DELETE")
+        db.execute(f"PRAGMA page_size={wanted}")
+        db.execute("VACUUM")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def test_orders(run: dict[str, Any], viewer: TestClient) -> None:
     of_run = items(viewer, "orders", run_id=run["id"])
     times = [order["submitted"] for order in of_run]
     assert times == sorted(times, reverse=True)
-    entry = items(viewer, "orders", run_id=run["id"], symbol="AAA", side="buy", sort="submitted")[0]
+    entry = items(viewer, "orders", run_id=run["id"], symbol="AAA", side="buy", sort="recorded")[0]
     # Sent at the close of the third bar, 9:33 in New York, and filled at the next open.
     assert (entry["submitted"], entry["status"]) == ("2024-03-04T14:33:00Z", "filled")
     assert (entry["quantity"], entry["average_fill_price"]) == ("10.00000000", "100.00200000")
@@ -58,7 +58,7 @@ def test_orders(run: dict[str, Any], viewer: TestClient) -> None:
 
 
 def test_an_order_with_what_became_of_it(run: dict[str, Any], viewer: TestClient) -> None:
-    entry = items(viewer, "orders", run_id=run["id"], symbol="AAA", side="buy", sort="submitted")[0]
+    entry = items(viewer, "orders", run_id=run["id"], symbol="AAA", side="buy", sort="recorded")[0]
     order = viewer.get(f"/api/v1/orders/{entry['id']}").json()
     assert viewer.get(f"/api/v1/trading/orders/{entry['id']}").json() == order
     assert {name: order[name] for name in entry} == entry
@@ -109,7 +109,7 @@ def test_lists_that_are_empty(api: Api, viewer: TestClient) -> None:
         ("orders", {"limit": 0}),
         ("orders", {"limit": 1001}),
         ("orders", {"sort": "quantity"}),
-        ("orders", {"sort": "submitted"}),
+        ("fills", {"sort": "time"}),
         ("orders", {"cursor": "nonsense"}),
         ("orders", {"side": "hold"}),
         ("orders", {"run_id": "1"}),

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from app.managers.system_manager import SystemManager
+from app.managers.system_manager.record_keeping import Recorder
 from tests import session_strategies
 from tests.api_fixtures import Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
@@ -85,16 +86,14 @@ def test_a_config_may_be_sent_along(runs: Runs) -> None:
 
 
 def test_figures_are_there_before_the_record(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.managers.system_manager import run_queue
-
     written = threading.Event()
 
     def keep_late(*arguments: Any) -> object:
         assert written.wait(PATIENCE_S)
         return keep(*arguments)
 
-    keep = run_queue.keep
-    monkeypatch.setattr(run_queue, "keep", keep_late)
+    keep = Recorder.keep
+    monkeypatch.setattr(Recorder, "keep", keep_late)
     run_id = runs.start(sample_config())["id"]
     early = runs.get(run_id, wait_s=PATIENCE_S, until="figures")
     assert (early["status"], early["metrics"]["fills"]) == ("recording", 6)
@@ -111,13 +110,12 @@ def test_a_run_that_cannot_be_recorded_has_failed(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from app.core.exceptions import DatabaseError
-    from app.managers.system_manager import run_queue
 
     def fail(*_: Any) -> None:
         raise DatabaseError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr(run_queue, "keep", fail)
+        broken.setattr(Recorder, "keep", fail)
         run = runs.finished(sample_config())
     assert (run["status"], run["reason"]) == ("failed", "DatabaseError: the disk is full")
     assert runs.finished(sample_config())["status"] == "completed"

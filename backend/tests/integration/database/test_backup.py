@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from app.core.exceptions import ConfigurationError, DatabaseError
@@ -23,7 +23,7 @@ from app.repositories.unit_of_work import UnitOfWork
 from app.services.database.backup import backup_database, inspect_backup, restore_database
 from app.services.database.check import check_database
 from tests.calendar_fixtures import CalendarDatabase
-from tests.database_fixtures import Databases, PostgresqlDatabases
+from tests.database_fixtures import Databases, PostgresqlDatabases, SqliteDatabases
 
 
 @pytest.fixture(autouse=True)
@@ -75,6 +75,23 @@ def test_a_backup_may_be_taken_while_others_write(database_url: str, tmp_path: P
     restore_database(database_url, made.path)
     with UnitOfWork(session_factory(database_url)) as work:
         assert work.config.list()[0].value == 1
+
+
+@pytest.mark.parametrize("sizes", [(4096, 16384), (16384, 4096)])
+def test_a_backup_is_put_back_into_pages_of_another_size(
+    sqlite_databases: SqliteDatabases, tmp_path: Path, sizes: tuple[int, int]
+) -> None:
+    urls = [sqlite_databases.empty() for _ in sizes]
+    for url, size, key in zip(urls, sizes, ("in the backup", "later"), strict=True):
+        with closing(sqlite3.connect(make_url(url).database or "")) as db:
+            db.execute(f"PRAGMA page_size={size}")
+            db.execute("VACUUM")
+        upgrade_database(url)
+        _put(url, key)
+    made = backup_database(urls[0], tmp_path / "a.backup")
+    assert restore_database(urls[1], made.path) == made
+    assert _keys(urls[1]) == ["in the backup"]
+    assert all(finding.ok for finding in check_database(urls[1]))
 
 
 def test_what_never_changes_does_not_change_after_a_restore(
@@ -233,6 +250,6 @@ def test_damage_is_found(calendar_db: CalendarDatabase, tmp_path: Path) -> None:
         ).fetchone()
         (size,) = db.execute("PRAGMA page_size").fetchone()
     with (tmp_path / "mine.db").open("r+b") as file:
-        file.seek((page - 1) * size + 100)
+        file.seek((page - 1) * size)
         file.write(b"\xff" * 200)
     assert "malformed" in _faults(url)["integrity"]

@@ -114,9 +114,15 @@ def test_sqlite_syncs_fully_and_checks_foreign_keys(sqlite_databases: SqliteData
     with engine.connect() as connection:
         told = {
             name: connection.scalar(text(f"PRAGMA {name}"))
-            for name in ("journal_mode", "synchronous", "foreign_keys")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "page_size")
         }
-    assert told == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+    full = 2
+    assert told == {
+        "journal_mode": "wal",
+        "synchronous": full,
+        "foreign_keys": 1,
+        "page_size": 8192,
+    }
 
 
 def test_an_upgrade_keeps_rows_and_may_be_repeated(calendar_url: str) -> None:

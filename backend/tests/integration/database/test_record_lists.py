@@ -25,8 +25,9 @@ STRATEGIES = {
     "bracketed": ("tests.session_strategies:Bracketed", {}),
     "buyer": ("tests.session_strategies:Buyer", {"on": 5}),
 }
-BY_TIME = {"orders": "submitted", "fills": "time", "trades": "entry", "signals": "time"}
-KINDS = (*BY_TIME, "positions")
+WITHIN = {"fills": "time", "trades": "number", "signals": "time"}
+"""What more a list of one run is sorted by, and is by default."""
+KINDS = ("orders", "positions", *WITHIN)
 
 
 @pytest.fixture
@@ -102,11 +103,11 @@ def test_every_row_once_and_the_newest_run_first(
     assert walk(page, filters={"run_id": uuid4()}) == []
 
 
-@pytest.mark.parametrize("kind", BY_TIME)
-def test_lists_of_one_run_are_by_time(
+@pytest.mark.parametrize("kind", WITHIN)
+def test_lists_of_one_run_have_more_orders(
     kind: str, record: RecordRepository, runs: list[RunRecord]
 ) -> None:
-    page, name = getattr(record, kind), BY_TIME[kind]
+    page, name = getattr(record, kind), WITHIN[kind]
     newest = walk(page, filters={"run_id": runs[0].id})
     times = [getattr(each, name) for each in newest]
     assert times == sorted(times, reverse=True)

@@ -222,6 +222,24 @@ def test_what_a_run_did_goes_with_it(run_id: UUID, db: Session) -> None:
         TradingRepository(db).account_of_run(run_id)
 
 
+def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installation) -> None:
+    with home.database() as db:
+        db.execute(text("ALTER TABLE signals RENAME TO elsewhere"))
+        db.commit()
+    system = home.run(CONFIG)
+    assert (system.state, system.record) == ("FAILED", None)
+    assert system.reason is not None
+    assert "could not be recorded (signals: " in system.reason
+    assert "INSERT" not in system.reason
+    assert not any(home.settings.runs_dir.iterdir())
+    with home.database() as db:
+        for table in ("backtest_runs", "strategies", "accounts", "orders", "fills", "trades"):
+            assert db.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+        db.execute(text("ALTER TABLE elsewhere RENAME TO signals"))
+        db.commit()
+    assert home.run(CONFIG).state == "STOPPED"
+
+
 # ── what must never be ───────────────────────────────────────────────────────
 
 

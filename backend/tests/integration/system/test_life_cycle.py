@@ -372,11 +372,17 @@ def test_a_start_right_after_a_failure_loses_nothing(
     assert system.record.id == completed.id
 
 
+@pytest.mark.parametrize("name", ["test_session.csv", "config.json"])
 def test_files_that_cannot_be_written_fail_the_run(
-    market: Installation, monkeypatch: pytest.MonkeyPatch
+    market: Installation, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def full(*_: Any) -> None:
-        raise OSError(28, "No space left on device")
+    """Neither the first nor the last of them: nothing of the run is kept."""
+    replace = Path.replace
+
+    def full(beside: Path, target: Path) -> Path:
+        if target.name == name:
+            raise OSError(28, "No space left on device")
+        return replace(beside, target)
 
     system = market.system()
     with monkeypatch.context() as broken:
@@ -386,6 +392,8 @@ def test_files_that_cannot_be_written_fail_the_run(
     require_no_thread_left(system)
     assert system.state == "FAILED"
     assert "No space left on device" in system.reason
+    assert market.records() == ()
+    assert list(market.settings.runs_dir.glob("*")) == []
     require_works_again(system, market)
 
 
