@@ -12,6 +12,7 @@ UV := UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 VIRTUAL_ENV=$(abspath $(VENV)) 
 .PHONY: setup setup-dev run-cli lint types contracts tests test lock clean
 
 setup: $(VENV)/.runtime  ## Make the environment (hash-locked) and a .env with a secret of its own
+	@$(BIN)/python $(BACKEND)/app/config/env_file.py
 
 $(BIN)/uv: $(REQUIREMENTS)/bootstrap.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; name one with PYTHON=/path/to/python3.11"; exit 1; }
@@ -24,7 +25,6 @@ $(VENV)/.runtime: $(BIN)/uv $(REQUIREMENTS)/runtime.txt $(BACKEND)/pyproject.tom
 	@echo "· packages: $(REQUIREMENTS)/runtime.txt"
 	@$(UV) pip install --quiet --require-hashes -r $(REQUIREMENTS)/runtime.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation -e $(BACKEND)
-	@test -f $(BACKEND)/.env || cp $(BACKEND)/.env.example $(BACKEND)/.env
 	@touch $@
 
 setup-dev: $(VENV)/.dev  ## The environment with the tools of the tests added

@@ -22,11 +22,15 @@ from report import Measured
 from workloads import WORKLOADS
 
 _QUICK = 3
+_API = "api"
+"""Not a workload of engines: what requests to the server cost."""
 
 
 def main() -> int:
     """Measure what the command line asks for and print it."""
     options = _options()
+    if options.workload == [_API]:
+        return _measure_the_api(options)
     entries = _chosen(options)
     try:
         interpreters = _interpreters(entries)
@@ -50,13 +54,20 @@ def _options() -> argparse.Namespace:
         "--workload",
         action="append",
         metavar="NAME",
-        choices=list(WORKLOADS),
-        help=f"only this one; may be given again ({', '.join(WORKLOADS)})",
+        choices=[*WORKLOADS, _API],
+        help=f"only this one; may be given again ({', '.join(WORKLOADS)}), or {_API} alone",
     )
     parser.add_argument("--quick", action="store_true", help="three runs of each engine or fewer")
     parser.add_argument("--no-peers", action="store_true", help="leave the other engines out")
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
     return parser.parse_args()
+
+
+def _measure_the_api(options: argparse.Namespace) -> int:
+    """What requests cost: no engines, and servers of its own."""
+    script = Path(__file__).resolve().with_name("api_latency.py")
+    flags = [f"--{name}" for name in ("quick", "json") if getattr(options, name)]
+    return subprocess.run([sys.executable, script, *flags], check=False).returncode  # noqa: S603
 
 
 def _chosen(options: argparse.Namespace) -> list[Entry]:

@@ -19,6 +19,25 @@ PUBLIC = None
 """Anybody, also without a token."""
 
 ACCESS: Mapping[str, Role | None] = {
+    # users
+    "DELETE /api-keys/{key_id}": Role.VIEWER,
+    "DELETE /invitations/{invitation_id}": Role.ADMIN,
+    "GET /api-keys": Role.VIEWER,
+    "GET /audit": Role.ADMIN,
+    "GET /auth/me": Role.VIEWER,
+    "GET /invitations": Role.ADMIN,
+    "GET /users": Role.ADMIN,
+    "GET /users/{user_id}": Role.ADMIN,
+    "PATCH /users/{user_id}": Role.ADMIN,
+    "POST /api-keys": Role.VIEWER,
+    "POST /auth/login": PUBLIC,
+    "POST /auth/logout": Role.VIEWER,
+    "POST /auth/password": Role.VIEWER,
+    "POST /auth/refresh": PUBLIC,
+    "POST /auth/register": PUBLIC,
+    "POST /invitations": Role.ADMIN,
+    "POST /users": Role.ADMIN,
+    # health
     "GET /health": PUBLIC,
     # the record
     "GET /events": Role.VIEWER,
@@ -47,6 +66,29 @@ ACCESS: Mapping[str, Role | None] = {
     "GET /strategies/{strategy_id}": Role.VIEWER,
     "PATCH /strategies/{strategy_id}": Role.TRADER,
     "GET /strategies/{strategy_id}/events": Role.VIEWER,
+    # market data
+    "GET /market-data/bars/{symbol:path}": Role.VIEWER,
+    "GET /market-data/imports/{import_id}": Role.VIEWER,
+    "GET /market-data/latest/{symbol:path}": Role.VIEWER,
+    "GET /market-data/quality/{symbol:path}": Role.VIEWER,
+    "GET /market-data/stream_status": Role.VIEWER,
+    "GET /market-data/symbols": Role.VIEWER,
+    "GET /market-data/ticks/{symbol:path}": Role.VIEWER,
+    "POST /market-data/import": Role.TRADER,
+    # session
+    "GET /session/data": Role.VIEWER,
+    "GET /session/indicators": Role.VIEWER,
+    "GET /session/quality": Role.VIEWER,
+    # system
+    "GET /system/configs": Role.VIEWER,
+    "GET /system/status": Role.VIEWER,
+    "POST /system/pause": Role.TRADER,
+    "POST /system/resume": Role.TRADER,
+    "POST /system/speed": Role.TRADER,
+    "POST /system/start": Role.TRADER,
+    "POST /system/step": Role.TRADER,
+    "POST /system/stop": Role.TRADER,
+    "PUT /system/speed": Role.TRADER,
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 

@@ -3,23 +3,49 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from sqlalchemy.orm import Session
 
 from app import __version__
 from app.api.access import authorise, require_complete_table
 from app.api.errors import ErrorResponse, add_error_handlers
 from app.api.lifespan import lifespan
 from app.api.platform import Platform
-from app.api.routes import health, record, runs, strategies
+from app.api.routes import (
+    api_keys,
+    audit,
+    auth,
+    health,
+    invitations,
+    market_data,
+    record,
+    runs,
+    session,
+    strategies,
+    system,
+    users,
+)
 from app.config.settings import Settings, get_settings
+from app.managers.data_manager.imports import Imports
+from app.managers.data_manager.markets import Markets
 from app.managers.system_manager import SystemManager, get_system_manager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.managers.user_manager import UserManager
+from app.models.database import session_factory
+from app.services.market_data.parquet_storage import ParquetStorage
 
 ROUTERS = (
+    api_keys.router,
+    audit.router,
+    auth.router,
     health.router,
+    invitations.router,
+    market_data.router,
     record.router,
     runs.router,
+    session.router,
     strategies.router,
+    system.router,
+    users.router,
 )
 PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
@@ -28,6 +54,7 @@ _DESCRIPTION = "Sessions, backtests, market data and the record of MisMartera."
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorResponse, "description": text}
     for code, text in {
+        400: "The request cannot be read.",
         401: "Nobody is logged in.",
         403: "The role is not enough.",
         422: "Something in the request is wrong; `details` says what.",
@@ -56,15 +83,32 @@ def create_app(
         responses=_RESPONSES,
         lifespan=lifespan,
     )
-    app.state.platform = Platform(
-        settings=settings,
-        clock=clock,
-        system=system or get_system_manager(),
-        users=UserManager(settings, clock=clock),
-    )
+    platform = app.state.platform = _platform(settings, system or get_system_manager(), clock)
+    platform.users.start()
     add_error_handlers(app)
     _add_routes(app)
     return app
+
+
+def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platform:
+    def open_database() -> Session:  # asked for first by the first request that needs it
+        return session_factory(settings.database_url)()
+
+    markets = Markets(ParquetStorage(settings.bars_dir), open_database=open_database, clock=clock)
+    return Platform(
+        settings=settings,
+        clock=clock,
+        system=system,
+        users=UserManager(settings, clock=clock),
+        markets=markets,
+        imports=Imports(
+            markets,
+            settings.uploads_dir,
+            clock=clock,
+            most_bytes=settings.import_max_mib << 20,
+            at_once=settings.imports_at_once,
+        ),
+    )
 
 
 def _add_routes(app: FastAPI) -> None:

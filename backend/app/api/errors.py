@@ -56,10 +56,13 @@ class ErrorResponse(BaseModel):
     error: ErrorBody
 
 
+Responses = dict[int | str, dict[str, Any]]
+
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
     (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),
     (tree.DataError, 422, ErrorCode.VALIDATION_ERROR),
+    (tree.WrongStateError, 409, ErrorCode.CONFLICT),
     (tree.ConfigurationError, 422, ErrorCode.VALIDATION_ERROR),
     (tree.ConflictError, 409, ErrorCode.CONFLICT),
     (tree.DatabaseError, 500, ErrorCode.DATABASE_ERROR),
@@ -98,6 +101,11 @@ def error_response(
     body = ErrorBody(code=code, message=message, details=list(details) or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
+
+
+def refusal(status: int, description: str) -> Responses:
+    """For a route's documentation: an error it may answer with beside those every route may."""
+    return {status: {"model": ErrorResponse, "description": description}}
 
 
 def answer(error: tree.TradingError) -> Response:

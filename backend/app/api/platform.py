@@ -7,6 +7,8 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from app.config.settings import Settings
+from app.managers.data_manager.imports import Imports
+from app.managers.data_manager.markets import Markets
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import Clock
 from app.managers.user_manager import UserManager
@@ -22,6 +24,8 @@ class Platform:
     clock: Clock
     system: SystemManager
     users: UserManager
+    markets: Markets
+    imports: Imports
 
     def work(self) -> UnitOfWork:
         """A unit of work on the record: ``with platform.work() as work: ...``."""

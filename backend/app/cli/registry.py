@@ -29,6 +29,7 @@ COMMANDS: dict[str, Entry] = {
     "strategy": Entry("The strategies that can be run, and their parameters.", "strategy_commands"),
     "run": Entry("Backtests that were run, and their results.", "run_commands"),
     "db": Entry("Back up, restore, upgrade and check the database.", "db_commands"),
+    "user": Entry("Users of the API, their invitations and keys.", "user_commands"),
     "admin": Entry("The log, while the platform runs.", "admin_commands"),
     "shell": Entry("Type commands one after the other, beside a session.", "shell_command"),
     "help": Entry("What there is, a namespace, or one command.", "help_command"),

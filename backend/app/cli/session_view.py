@@ -8,38 +8,13 @@ from rich.live import Live
 
 from app.cli.output import console
 from app.cli.session_runner import progress_line
-from app.cli.session_tables import (
-    SeriesRow,
-    render_account,
-    render_live,
-    render_session_data,
-    session_rows,
-)
-from app.core.exceptions import ConfigurationError
+from app.cli.session_tables import render_account, render_live, render_session_data
+from app.managers.system_manager.session_series import session_series
 
 _FRAME_S = 0.25
 _NOTE = "Ctrl-C leaves this table; the session goes on"
 _AROUND = 8
 """Lines of the screen that are not series."""
-
-
-def session_series(system: Any, symbols: Collection[str] = ()) -> list[SeriesRow]:
-    """Every series of the session, or of some symbols, with what of it has closed.
-
-    Raises:
-        ConfigurationError: a symbol that is not in the session.
-    """
-    progress = system.status().progress
-    zone = system.get_time_manager().timezone
-    session = progress.session if progress else None
-    rows = session_rows(system.get_session_data(), session=session, zone=zone)
-    known = dict.fromkeys(row.symbol for row in rows)
-    for symbol in symbols:
-        if known and symbol not in known:
-            raise ConfigurationError(
-                f"symbol {symbol!r} is not in the session; there is {', '.join(known)}"
-            )
-    return [row for row in rows if row.symbol in symbols] if symbols else rows
 
 
 def session_screen(

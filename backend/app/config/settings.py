@@ -24,8 +24,16 @@ class Settings(BaseSettings):
     api_host: str = Field("127.0.0.1", description="Address the API listens on.")
     api_port: int = Field(8000, ge=0, le=65_535, description="Port of the API; 0: a free one.")
     secret_key: SecretStr = Field(SecretStr(""), description="Signs the tokens of logins.")
+    trusted_proxies: str = Field(
+        "",
+        description="Proxies whose X-Forwarded-For is believed: addresses or networks, by commas.",
+    )
     access_token_minutes: int = Field(10, ge=1, le=60, description="Life of an access token.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="Life of a login at most.")
+    import_max_mib: int = Field(
+        256, ge=1, le=16_384, description="Largest file imported over the API, unpacked, in MiB."
+    )
+    imports_at_once: int = Field(2, ge=1, le=16, description="Imports over the API at once.")
     cors_origins: str = Field("", description="Web pages that may call the API, by commas.")
 
     def model_post_init(self, _context: object) -> None:
@@ -40,6 +48,11 @@ class Settings(BaseSettings):
     def bars_dir(self) -> Path:
         """Root of the Parquet store of minute bars."""
         return self.data_dir / "bars"
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Files that are being imported over the API; empty while none is."""
+        return self.data_dir / "uploads"
 
     @property
     def runs_dir(self) -> Path:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 
 class ValueType(StrEnum):
@@ -55,3 +55,47 @@ class AuditEntry:
     details: Mapping[str, Any]
     address: str | None
     request_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Who makes a change, and from where: what is the same in every entry of one request.
+
+    The attributes are those of `AuditEntry`; `api_key_id` is the key that spoke for the actor and
+    is named in the details.
+    """
+
+    actor: str
+    actor_id: UUID | None = None
+    api_key_id: UUID | None = None
+    address: str | None = None
+    request_id: str | None = None
+
+    def entry(
+        self,
+        action: str,
+        target: str | None,
+        at: datetime,
+        details: Mapping[str, Any] | None = None,
+    ) -> AuditEntry:
+        """A new entry saying that this is who did `action` to `target`."""
+        return AuditEntry(
+            id=uuid4(),
+            occurred_at=at,
+            actor_id=self.actor_id,
+            actor=self.actor,
+            action=action,
+            target=target,
+            details=dict(details or {}) | self._means(),
+            address=self.address,
+            request_id=self.request_id,
+        )
+
+    def _means(self) -> dict[str, str]:
+        return {} if self.api_key_id is None else {"api_key": str(self.api_key_id)}
+
+
+CLI = Origin(actor="cli")
+"""A command typed on the machine itself."""
+SYSTEM = Origin(actor="system")
+"""The program by itself."""

@@ -2,7 +2,8 @@
 
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
-│   └── InsufficientDataError too little is stored for what was asked: import more, or ask less
+│   ├── InsufficientDataError too little is stored for what was asked: import more, or ask less
+│   └── WrongStateError       right at another moment: a session runs already, or none does
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
 │   └── DataNotFoundError     nothing stored for what was asked
 ├── DatabaseError             the record could not be read or written
@@ -38,6 +39,10 @@ class ConfigurationError(TradingError):
 
 class InsufficientDataError(ConfigurationError):
     """The data that are stored are too few for what was asked; `problems` names each lack."""
+
+
+class WrongStateError(ConfigurationError):
+    """What was asked does not fit what the system is doing now; nothing was changed."""
 
 
 class DataError(TradingError):

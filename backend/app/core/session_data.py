@@ -89,6 +89,10 @@ class SessionData:
             f"{', '.join(f'{n} ({s})' for n, v in self._named.items() for s in v) or 'none'}"
         )
 
+    def named_indicators(self) -> dict[str, dict[str, float | Floats]]:
+        """Every historical indicator of the config: by its name, then by symbol."""
+        return dict(self._named)
+
     def get_quality(self, symbol: str, interval: Interval | str = ONE_MINUTE) -> float | None:
         """Share of expected bars present so far, in percent; None if not yet known."""
         return self._quality.get((symbol, Interval.parse(interval)))

@@ -103,3 +103,22 @@ class RefreshToken:
     expires_at: datetime
     used_at: datetime | None
     revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invitation:
+    """Lets somebody register, once, as a user of `role`.
+
+    `is_for_first_user`: it holds only as long as there are no users. `used_by` is who registered
+    with it, `invited_by` who made it; None: the command line or the program itself.
+    """
+
+    id: UUID
+    role: Role
+    is_for_first_user: bool
+    invited_by: UUID | None
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
+    used_by: UUID | None
+    revoked_at: datetime | None

@@ -1,4 +1,4 @@
-"""Tables of users, API keys and refresh tokens; of every secret they hold a hash."""
+"""Tables of users, invitations, API keys and refresh tokens; of every secret they hold a hash."""
 
 from datetime import datetime
 from uuid import UUID
@@ -44,6 +44,7 @@ class ApiKeyRow(Base):
         CheckConstraint(f"length(key_hash) = {SHA256_LENGTH}", name="key_is_hashed"),
         CheckConstraint("length(prefix) <= 12", name="prefix_is_short"),
         Index(None, "expires_at"),
+        Index(None, "created_at"),
     )
 
     user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
@@ -73,4 +74,29 @@ class RefreshTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(SHA256_LENGTH))
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class InvitationRow(Base):
+    """One invitation to register; the hash of its token is SHA-256 in hexadecimal."""
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        UniqueConstraint("token_hash"),
+        CheckConstraint("role IN ('viewer', 'trader', 'admin')", name="known_role"),
+        CheckConstraint(f"length(token_hash) = {SHA256_LENGTH}", name="token_is_hashed"),
+        CheckConstraint("(used_at IS NULL) = (used_by IS NULL)", name="used_by_somebody"),
+        CheckConstraint("used_at IS NULL OR revoked_at IS NULL", name="used_or_revoked"),
+        Index(None, "expires_at"),
+        Index(None, "invited_by"),
+        Index(None, "used_by"),
+    )
+
+    token_hash: Mapped[str] = mapped_column(String(SHA256_LENGTH))
+    role: Mapped[str] = mapped_column(String(16))
+    is_for_first_user: Mapped[bool]
+    invited_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    used_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

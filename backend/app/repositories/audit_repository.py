@@ -7,7 +7,9 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from app.core.administration import AuditEntry
+from app.core.paging import Page, PageRequest
 from app.models.administration import AuditLogRow
+from app.repositories.listing import Listing, before, equals, from_
 
 _FIELDS = tuple(field.name for field in fields(AuditEntry))
 
@@ -26,6 +28,10 @@ class AuditRepository:
         values = {name: getattr(entry, name) for name in _FIELDS}
         self._db.add(AuditLogRow(**values | {"details": dict(entry.details)}))
         self._db.flush()
+
+    def page(self, request: PageRequest) -> Page[AuditEntry]:
+        """Entries, newest first; filters `actor_id`, `action`, `from` and `before`, instants."""
+        return _ENTRIES.page(self._db, request)
 
     def list(
         self,
@@ -49,3 +55,17 @@ class AuditRepository:
 
 def _entry(row: AuditLogRow) -> AuditEntry:
     return AuditEntry(**{name: getattr(row, name) for name in _FIELDS})
+
+
+_ENTRIES = Listing(
+    row=AuditLogRow,
+    value=_entry,
+    sorts={"occurred_at": AuditLogRow.occurred_at},
+    conditions={
+        "actor_id": equals(AuditLogRow.actor_id),
+        "action": equals(AuditLogRow.action),
+        "from": from_(AuditLogRow.occurred_at),
+        "before": before(AuditLogRow.occurred_at),
+    },
+    default_sort="-occurred_at",
+)

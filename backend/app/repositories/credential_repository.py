@@ -1,15 +1,17 @@
 """API keys and refresh tokens, by the hashes of their secrets, to and from the database."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.exceptions import DataNotFoundError
+from app.core.paging import Page, PageRequest
 from app.core.users import ApiKey, RefreshToken
 from app.models.identity import ApiKeyRow, RefreshTokenRow, UserRow
+from app.repositories.listing import Listing, equals
 from app.repositories.storing import refusing_copies
 
 
@@ -64,6 +66,18 @@ class ApiKeyRepository:
         )
         return tuple(_api_key(row) for row in rows)
 
+    def get(self, key_id: UUID) -> ApiKey:
+        """The key with that id, usable or not.
+
+        Raises:
+            DataNotFoundError: there is none.
+        """
+        return _api_key(self._row(key_id))
+
+    def page(self, request: PageRequest) -> Page[ApiKey]:
+        """Keys, newest first, revoked ones included; filter `user_id`."""
+        return _API_KEYS.page(self._db, request)
+
     def note_use(self, key_id: UUID, at: datetime) -> None:
         """Remember that a key was used at `at`."""
         self._db.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=at))
@@ -74,12 +88,16 @@ class ApiKeyRepository:
         Raises:
             DataNotFoundError: there is no such key.
         """
-        row = self._db.get(ApiKeyRow, key_id)
-        if row is None:
-            raise DataNotFoundError(f"there is no API key {key_id}")
+        row = self._row(key_id)
         row.revoked_at = row.revoked_at or at
         self._db.flush()
         return _api_key(row)
+
+    def _row(self, key_id: UUID) -> ApiKeyRow:
+        row = self._db.get(ApiKeyRow, key_id)
+        if row is None:
+            raise DataNotFoundError(f"there is no API key {key_id}")
+        return row
 
 
 class RefreshTokenRepository:
@@ -125,6 +143,26 @@ class RefreshTokenRepository:
             self.revoke_family(row.family_id, now)
         return None
 
+    def find(self, token_hash: str) -> RefreshToken | None:
+        """The token, whether it can be exchanged or not."""
+        row = self._db.scalar(
+            select(RefreshTokenRow).where(RefreshTokenRow.token_hash == token_hash)
+        )
+        return None if row is None else _refresh_token(row)
+
+    def open_families(self, user_id: UUID) -> frozenset[UUID]:
+        """The logins of a user that were not ended."""
+        open_ones = (RefreshTokenRow.user_id == user_id, RefreshTokenRow.revoked_at.is_(None))
+        return frozenset(self._db.scalars(select(RefreshTokenRow.family_id).where(*open_ones)))
+
+    def families_revoked_since(self, since: datetime) -> Mapping[UUID, datetime]:
+        """The logins that were ended at `since` or later, and when."""
+        ended = select(RefreshTokenRow.family_id, func.max(RefreshTokenRow.revoked_at))
+        rows = self._db.execute(
+            ended.where(RefreshTokenRow.revoked_at >= since).group_by(RefreshTokenRow.family_id)
+        )
+        return {family: at for family, at in rows if at is not None}
+
     def revoke_family(self, family_id: UUID, at: datetime) -> int:
         """End one login; how many tokens were still open."""
         return self._revoke(RefreshTokenRow.family_id == family_id, at)
@@ -168,3 +206,12 @@ def _refresh_token(row: RefreshTokenRow) -> RefreshToken:
         used_at=row.used_at,
         revoked_at=row.revoked_at,
     )
+
+
+_API_KEYS = Listing(
+    row=ApiKeyRow,
+    value=_api_key,
+    sorts={"created_at": ApiKeyRow.created_at},
+    conditions={"user_id": equals(ApiKeyRow.user_id)},
+    default_sort="-created_at",
+)

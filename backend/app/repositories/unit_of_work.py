@@ -10,6 +10,7 @@ from app.repositories.audit_repository import AuditRepository
 from app.repositories.calendar_repository import CalendarRepository
 from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
+from app.repositories.invitation_repository import InvitationRepository
 from app.repositories.record_repository import RecordRepository
 from app.repositories.run_repository import RunRepository
 from app.repositories.strategy_repository import StrategyRepository
@@ -40,6 +41,7 @@ class UnitOfWork:
     users: UserRepository
     api_keys: ApiKeyRepository
     refresh_tokens: RefreshTokenRepository
+    invitations: InvitationRepository
     config: ConfigRepository
     symbols: SymbolRepository
     audit: AuditRepository
@@ -60,6 +62,7 @@ class UnitOfWork:
         self.users = UserRepository(db)
         self.api_keys = ApiKeyRepository(db)
         self.refresh_tokens = RefreshTokenRepository(db)
+        self.invitations = InvitationRepository(db)
         self.config = ConfigRepository(db)
         self.symbols = SymbolRepository(db)
         self.audit = AuditRepository(db)

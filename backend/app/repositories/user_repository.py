@@ -7,8 +7,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.exceptions import DataNotFoundError
+from app.core.paging import Page, PageRequest
 from app.core.users import Role, User
 from app.models.identity import UserRow
+from app.repositories.listing import Listing, equals
 from app.repositories.storing import refusing_copies
 
 
@@ -69,6 +71,28 @@ class UserRepository:
             query = query.where(UserRow.role == role.value)
         return self._db.scalar(query) or 0
 
+    def page(self, request: PageRequest) -> Page[User]:
+        """Users, by name; filters `role` and `is_active`."""
+        return _USERS.page(self._db, request)
+
+    def lock(self, user_id: UUID) -> User:
+        """The user, whom nobody else changes until this unit of work ends.
+
+        SQLite has no such lock and needs none: it has one writer at a time.
+
+        Raises:
+            DataNotFoundError: there is none.
+        """
+        row = self._db.get(UserRow, user_id, with_for_update=True, populate_existing=True)
+        if row is None:
+            raise DataNotFoundError(f"there is no user {user_id}")
+        return _user(row)
+
+    def lock_admins(self) -> None:
+        """Let nobody else change an active admin until this unit of work ends; as `lock`."""
+        admins = select(UserRow.id).where(UserRow.is_active, UserRow.role == Role.ADMIN.value)
+        self._db.scalars(admins.order_by(UserRow.id).with_for_update()).all()
+
     def set_password_hash(self, user_id: UUID, password_hash: str) -> None:
         """Change the password; `password_hash` as for `add`."""
         self._change(user_id, password_hash=password_hash)
@@ -109,3 +133,12 @@ def _user(row: UserRow) -> User:
         created_at=row.created_at,
         last_login_at=row.last_login_at,
     )
+
+
+_USERS = Listing(
+    row=UserRow,
+    value=_user,
+    sorts={"username": UserRow.username},
+    conditions={"role": equals(UserRow.role), "is_active": equals(UserRow.is_active)},
+    default_sort="username",
+)

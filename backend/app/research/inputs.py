@@ -125,14 +125,22 @@ def _raw_columns(table: Any, names: Mapping[str, Any]) -> list[Any]:
     fields = ("open", "high", "low", "close", "volume")
     return [
         _nanoseconds(times),
-        *(np.ascontiguousarray(table[names[field]], np.float64) for field in fields),
+        *(np.ascontiguousarray(_as_numpy(table[names[field]]), np.float64) for field in fields),
     ]
 
 
+def _as_numpy(column: Any) -> Any:
+    """A polars column as an array; everything else as it is.
+
+    numpy asks what it is given a dozen questions first, and a polars column answers slowly.
+    """
+    return column.to_numpy() if type(column).__module__.startswith("polars") else column
+
+
 def _nanoseconds(times: Any) -> Int64s:
-    values = np.asarray(_without_zone(times))
+    values = np.asarray(_as_numpy(_without_zone(times)))
     if values.dtype.kind == "M":
-        return values.astype("datetime64[ns]").astype(np.int64)
+        return np.ascontiguousarray(values, "datetime64[ns]").view(np.int64)
     if values.dtype.kind in "iu":
         largest = int(np.abs(values).max(initial=0))
         factor = next((factor for bound, factor in _EPOCH_LIMITS if largest < bound), 1)
@@ -166,9 +174,40 @@ def _checked(
     volume: Floats,
 ) -> BarColumns:
     bars = BarColumns.of_minutes(start_ns, open_, high, low, close, volume)
+    if not _is_sound(bars):
+        bars = _in_order(bars, symbol)
+        _require_sound(bars, symbol)
+    return bars
+
+
+def _is_sound(bars: BarColumns) -> bool:
+    """Whether nothing is wrong with `bars`: `_require_sound` would pass; NaN is wrong.
+
+    Nearly all bars that come are sound, and to know just that takes a few passes over them.
+    """
+    if not len(bars):
+        return True
+    low, high, volume = bars.low, bars.high, bars.volume
+    return bool(
+        (np.diff(bars.start_ns) >= MINUTE_NS).all()
+        and low.min() > 0
+        and high.max() <= MAX_PRICE
+        and volume.min() >= 0
+        and volume.max() < np.inf
+        and (low <= np.minimum(bars.open, bars.close)).all()
+        and (high >= np.maximum(bars.open, bars.close)).all()
+    )
+
+
+def _in_order(bars: BarColumns, symbol: str) -> BarColumns:
+    start_ns = bars.start_ns
     if len(start_ns) and not (np.diff(start_ns) > 0).all():
         bars = bars.take(np.argsort(start_ns, kind="stable"))
         _require(bars, np.append(np.diff(bars.start_ns) > 0, True), symbol, "two bars of one time")
+    return bars
+
+
+def _require_sound(bars: BarColumns, symbol: str) -> None:
     _require(bars, np.append(np.diff(bars.start_ns) >= MINUTE_NS, True), symbol, _TOO_CLOSE)
     _require(bars, bars.high <= MAX_PRICE, symbol, "a high that is not a price up to 10 ** 12")
     _require(bars, _within_prices(bars.low), symbol, "a low that is not a finite price above zero")
@@ -178,7 +217,6 @@ def _checked(
     )
     _require(bars, encloses, symbol, "a high or low that does not enclose open and close")
     _require(bars, (bars.volume >= 0) & np.isfinite(bars.volume), symbol, "a bad volume")
-    return bars
 
 
 def _within_prices(values: Floats) -> Any:

@@ -25,9 +25,10 @@ def sessions_in(bars: Iterable[BarColumns], timezone: str | None) -> SessionGrid
     """
     parts = list(bars)
     starts = _all_starts([part.start_ns for part in parts])
-    zone = timezone or _likely_zone(starts)
+    utc_days = _first_rows(starts // DAY_NS)
+    zone = timezone or _likely_zone(starts[utc_days])
     _require_zone(zone)
-    local = starts + _offsets_ns(starts, zone)
+    local = starts + _offsets_ns(starts, utc_days, zone)
     days = local // DAY_NS
     first = _first_rows(days)
     opens, ends = starts[first], np.append(starts[first[1:] - 1], starts[-1:]) + MINUTE_NS
@@ -69,8 +70,8 @@ def _usual_open(local_opens: Int64s) -> int:
     return int(times[np.argmax(counts)]) if len(times) else 0
 
 
-def _offsets_ns(starts: Int64s, zone: str) -> Int64s:
-    """Offset of local time from UTC at each instant.
+def _offsets_ns(starts: Int64s, days: Int64s, zone: str) -> Int64s:
+    """Offset of local time from UTC at each instant; `days` are the rows UTC days begin with.
 
     Looked up once per UTC day; once per hour if clocks change between a day's first bar and
     its end.
@@ -78,11 +79,12 @@ def _offsets_ns(starts: Int64s, zone: str) -> Int64s:
     if zone == "UTC":
         return np.zeros(len(starts), np.int64)
     info = ZoneInfo(zone)
-    days = _first_rows(starts // DAY_NS)
+    first, offsets = days, _offsets_of(starts[days], info)
     day_ends = (starts[days] // DAY_NS + 1) * DAY_NS
-    changes = _offsets_of(starts[days], info) != _offsets_of(day_ends, info)
-    first = _first_rows(starts // HOUR_NS) if changes.any() else days
-    return np.repeat(_offsets_of(starts[first], info), np.diff(first, append=len(starts)))
+    if not np.array_equal(offsets, _offsets_of(day_ends, info)):
+        first = _first_rows(starts // HOUR_NS)
+        offsets = _offsets_of(starts[first], info)
+    return np.repeat(offsets, np.diff(first, append=len(starts)))
 
 
 def _offsets_of(times_ns: Int64s, zone: ZoneInfo) -> Int64s:

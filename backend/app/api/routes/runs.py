@@ -2,6 +2,7 @@
 
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -21,7 +22,7 @@ from app.api.schemas.runs import (
     RunsOnTheirWay,
     RunSummary,
 )
-from app.core.exceptions import ConflictError, DataNotFoundError
+from app.core.exceptions import DataNotFoundError, WrongStateError
 from app.core.run_record import RunRecord
 from app.managers.system_manager import RunState, RunTicket
 from app.services.analytics.compare import RunSide, compare_runs
@@ -66,10 +67,10 @@ def start(
     as the machine is: the config's speed is not heeded.
     """
     config = session_config_of(platform, asked.config, written)
-    ticket = platform.system.get_run_queue().submit(config)
-    with platform.work() as work:
-        details = {"session_name": ticket.session_name}
-        audited(work, actor, request, "run.start", f"run:{ticket.id}", details)
+    run_id, details = uuid4(), {"session_name": config.session_name}
+    with platform.work() as work:  # what cannot be written down is not run
+        audited(work, actor, request, "run.start", f"run:{run_id}", details)
+        ticket = platform.system.get_run_queue().submit(config, run_id=run_id)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{ticket.id}"
     return Run.of_ticket(ticket)
 
@@ -134,7 +135,9 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
     known = runs.ticket(run_id)
     if known is None:
         record = _record(platform, run_id)
-        raise ConflictError(f"run {record.id} is {record.status}: there is nothing left to cancel")
+        raise WrongStateError(
+            f"run {record.id} is {record.status}: there is nothing left to cancel"
+        )
     ticket = runs.cancel(known.id)
     with platform.work() as work:
         audited(work, actor, request, "run.cancel", f"run:{ticket.id}")

@@ -3,13 +3,18 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+)
 
 from app.core.types import SECOND_NS
-
-Item = TypeVar("Item")
 
 
 class Asked(BaseModel):
@@ -24,6 +29,14 @@ def _known(value: float | None) -> float | None:
 
 Known = Annotated[float | None, AfterValidator(_known)]
 """A number, or null where it is not known (NaN)."""
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+"""An integer as JSON knows it: ``3.0`` is one too, ``"3"`` and ``true`` are none."""
 
 
 def _written(moment: datetime) -> str:

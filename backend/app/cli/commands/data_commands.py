@@ -286,8 +286,9 @@ def session(
     strategy sees no more than is shown: what has closed by the session's own time.
     """
     from app.cli.output import console, print_json
-    from app.cli.session_view import session_screen, session_series, watch
+    from app.cli.session_view import session_screen, watch
     from app.cli.surroundings import system_with_session
+    from app.managers.system_manager.session_series import session_series
 
     system = system_with_session(ctx)
     if as_json:

@@ -22,6 +22,7 @@ from app.core.types import MINUTE_NS, Floats
 
 _DECLARED = (Parameter, Indicator, Bars)
 _NUMBERS = (int, float)
+_MARKET = OrderType.MARKET
 _LARGEST = sys.float_info.max
 
 
@@ -128,8 +129,11 @@ class Strategy(metaclass=_Declaring):
 
     def __init__(self, **parameters: Any) -> None:
         values = resolve(self.declared_parameters(), parameters)
-        unset = (*self.declared_indicators(), *self.declared_bars())
-        self.__dict__.update(values, **{name: NotYet(name) for name in unset})
+        # One by one: to touch `__dict__` would make every attribute slower to read from then on.
+        for name, value in values.items():
+            setattr(self, name, value)
+        for name in (*self.declared_indicators(), *self.declared_bars()):
+            setattr(self, name, NotYet(name))
         self.parameters = values
         self.check()
 
@@ -312,7 +316,7 @@ class Strategy(metaclass=_Declaring):
         if quantity.__class__ not in _NUMBERS or not 0.0 < quantity <= _LARGEST:
             require_number("quantity", quantity)
             quantity = float(quantity)
-        order_type, asked = OrderType.MARKET, PLAIN
+        order_type, asked = _MARKET, PLAIN
         if limit is not None or stop is not None or terms:
             order_type, asked = read_terms(limit, stop, terms)
         return self._desk.submit(
@@ -383,9 +387,9 @@ def _names(code: CodeType) -> set[str]:
 def _declared(cls: type, kind: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        for name in vars(base):
-            found.pop(name, None)
-        for name, value in vars(base).get("__declared__", {}).items():
+        body = vars(base)
+        found = {name: value for name, value in found.items() if name not in body}
+        for name, value in body.get("__declared__", {}).items():
             found.pop(name, None)
             if isinstance(value, kind):
                 found[name] = value

@@ -73,6 +73,11 @@ class DataManager:
         return self._storage
 
     @property
+    def ticks(self) -> TickStorage:
+        """The store of ticks and quotes."""
+        return self._ticks
+
+    @property
     def timezone(self) -> str:
         """IANA name of the zone that answers are in."""
         return self._time.timezone
@@ -80,6 +85,10 @@ class DataManager:
     def get_current_time(self, tz: str | tzinfo | None = None) -> datetime:
         """The present, in market time or in `tz`."""
         return self._time.get_current_time(tz)
+
+    def now_ns(self) -> int:
+        """The present, as UTC nanoseconds."""
+        return self._time.now_ns()
 
     # ── bars ─────────────────────────────────────────────────────────────────
 
@@ -249,7 +258,7 @@ class DataManager:
 
     def import_ticks(self, path: str | Path, *, timezone: str | None = None) -> TickImportSummary:
         """Store the ticks or quotes of a .csv or .csv.gz file (see `TickStorage.import_csv`)."""
-        zone = _zone_name(timezone or self._time.timezone)
+        zone = zone_name(timezone or self._time.timezone)
         return self._ticks.import_csv(Path(path), timezone=zone)
 
     # ── import ───────────────────────────────────────────────────────────────
@@ -276,7 +285,7 @@ class DataManager:
             Path(path),
             self._storage,
             symbol=symbol,
-            timezone=_zone_name(timezone or self._time.timezone),
+            timezone=zone_name(timezone or self._time.timezone),
             columns=columns,
             labels=labels,
             sessions_between=self._sessions_between,
@@ -368,7 +377,12 @@ def _adjustment(text: str) -> Adjustment:
         ) from None
 
 
-def _zone_name(timezone: str) -> str:
+def zone_name(timezone: str) -> str:
+    """`timezone` itself, if it is one.
+
+    Raises:
+        ConfigurationError: it is not known.
+    """
     try:
         return ZoneInfo(timezone).key
     except (KeyError, ValueError, OSError) as error:

@@ -21,6 +21,21 @@ class _Stream:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamView:
+    """A stream at one moment: how many batches wait to be taken, and how many were lost.
+
+    `sent_until_ns` is the end of the last bar that was passed on; None before the first.
+    """
+
+    stream_id: str
+    symbol: str
+    interval: Interval
+    sent_until_ns: int | None
+    waiting: int
+    dropped: int
+
+
 class BarStreams:
     """Streams by their id; fed by the thread that decides, read by whoever started them."""
 
@@ -65,6 +80,20 @@ class BarStreams:
         """Derived series of `symbols` that a session must keep for the streams' sake."""
         keys = dict.fromkeys(stream.key for stream in self._streams.values())
         return tuple(key for key in keys if key[0] in symbols and key[1] != ONE_MINUTE)
+
+    def view(self) -> list[StreamView]:
+        """Every stream that is running, in the order they were started."""
+        return [
+            StreamView(
+                stream_id=stream_id,
+                symbol=stream.key[0],
+                interval=stream.key[1],
+                sent_until_ns=stream.sent_until_ns if stream.sent_until_ns >= 0 else None,
+                waiting=stream.bars.waiting,
+                dropped=stream.bars.dropped,
+            )
+            for stream_id, stream in list(self._streams.items())
+        ]
 
     def publish(self, data: SessionData) -> None:
         """Pass on what has become visible in `data` since the last time."""

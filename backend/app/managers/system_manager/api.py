@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.config.settings import HOME, Settings, get_settings
 from app.core.enums import SystemState
-from app.core.exceptions import ConfigurationError
+from app.core.exceptions import ConfigurationError, WrongStateError
 from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
@@ -23,6 +23,7 @@ from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.session_scores import SessionScore, scores_of
 from app.managers.system_manager.wording import explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
@@ -49,7 +50,8 @@ class SystemStatus:
     """What the system is doing: for people and for machines.
 
     `speed` is how many seconds of the market pass in one, 0.0 as many as can; `notice` is what
-    a person should know of a session that goes on.
+    a person should know of a session that goes on; `run_id` is what the run will be known by in
+    the record.
     """
 
     state: SystemState
@@ -59,6 +61,7 @@ class SystemStatus:
     speed: float
     progress: RunProgress | None
     threads: Mapping[str, bool]
+    run_id: UUID | None = None
 
 
 class SystemManager:
@@ -131,8 +134,9 @@ class SystemManager:
         path. With `paused`, the run waits before its first instant to be stepped or resumed.
 
         Raises:
-            ConfigurationError: naming every mistake with the path of its field, or because a
-                session is running already; nothing was started.
+            ConfigurationError: naming every mistake with the path of its field; nothing was
+                started.
+            WrongStateError: a session is running already.
         """
         if not self.is_running():
             self.wait(_LAST_WORDS_S)
@@ -140,11 +144,12 @@ class SystemManager:
             self._require_none_running()
             session = self._config(config)
             with self._database() as db:
-                self._run = self._prepare(session, db, paused=paused)
+                run = self._prepare(session, db, paused=paused)
             self._reason, self.result, self.record = None, None, None
             self._run_id, self._started_ns = uuid4(), self._clock.now_ns()
+            self._run = run
             logger.info("session {} starts: run {}", session.session_name, self._run_id)
-            self._run.start()
+            run.start()
 
     def stop(self) -> None:
         """End the run where it is and keep what it did; nothing happens if none runs.
@@ -166,7 +171,7 @@ class SystemManager:
         returns before. Nothing happens if it is paused already.
 
         Raises:
-            ConfigurationError: no session is running.
+            WrongStateError: no session is running.
         """
         self._active("pause").pause()
 
@@ -174,7 +179,7 @@ class SystemManager:
         """Let a paused session go on at its speed; nothing happens if it is not paused.
 
         Raises:
-            ConfigurationError: no session is running.
+            WrongStateError: no session is running.
         """
         self._active("resume").pace.resume()
 
@@ -185,10 +190,10 @@ class SystemManager:
         session begins it; the last step of a session ends it, and the last of the run the run.
 
         Raises:
-            ConfigurationError: no session is paused.
+            WrongStateError: no session is paused.
         """
         if not self._active("step").step():
-            raise ConfigurationError("step: the session is not paused; pause it first")
+            raise WrongStateError("step: the session is not paused; pause it first")
 
     def set_speed(self, speed_multiplier: float) -> None:
         """Let so many seconds of the market pass in one from now on; 0: no waiting.
@@ -196,7 +201,8 @@ class SystemManager:
         A paused session stays paused. The next session has the speed of its own config.
 
         Raises:
-            ConfigurationError: not a finite number of 0 or more, or no session is running.
+            ConfigurationError: not a finite number of 0 or more.
+            WrongStateError: no session is running.
         """
         if not 0.0 <= speed_multiplier < float("inf"):
             raise ConfigurationError(
@@ -204,6 +210,14 @@ class SystemManager:
                 "0 is as fast as possible, 1 real time, 60 a minute in a second"
             )
         self._active("speed").pace.set_speed(float(speed_multiplier))
+
+    def require_running(self, action: str) -> None:
+        """See that a session is running, paused or not, for `action` to make sense.
+
+        Raises:
+            WrongStateError: none is.
+        """
+        self._active(action)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout` seconds."""
@@ -242,7 +256,13 @@ class SystemManager:
             speed=run.pace.speed if run else 0.0,
             progress=run.board.latest if run else None,
             threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
+            run_id=self._run_id if run else None,
         )
+
+    def session_scores(self) -> dict[str, list[SessionScore]]:
+        """Per symbol, how complete each session is that has begun; empty before the first."""
+        run = self._run
+        return scores_of(run) if run else {}
 
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
@@ -258,16 +278,16 @@ class SystemManager:
 
     def _require_none_running(self) -> None:
         if self.is_running():
-            raise ConfigurationError("a session is running already; stop it first")
+            raise WrongStateError("a session is running already; stop it first")
         if not self.wait(0.0):
-            raise ConfigurationError("the last session is still ending; try again later")
+            raise WrongStateError("the last session is still ending; try again later")
 
     def _active(self, action: str) -> SessionRun:
         """The run that is going on, paused or not."""
         with self._lock:
             run, state = self._run, self.state
         if run is None or not self.is_running():
-            raise ConfigurationError(
+            raise WrongStateError(
                 f"{action}: no session is running, the system is {state}; start one first"
             )
         return run

@@ -2,7 +2,7 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Condition, Thread
 from time import sleep
 from typing import Any
@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from loguru import logger
 
 from app.config.settings import Settings
-from app.core.exceptions import ConflictError, DataNotFoundError, RateLimitedError
+from app.core.exceptions import DataNotFoundError, RateLimitedError, WrongStateError
 from app.core.run_record import RunRecord, RunStatus
 from app.managers.system_manager.conclusion import (
     defined_metrics,
@@ -61,7 +61,7 @@ class _Job:
     run: InlineRun
     submitted_ns: int
     config: Mapping[str, Any]
-    id: UUID = field(default_factory=uuid4)
+    id: UUID
     state: RunState = RunState.QUEUED
     reason: str | None = None
     stopped_because: str | None = None
@@ -114,16 +114,19 @@ class RunQueue:
 
     # ── asking for runs ──────────────────────────────────────────────────────
 
-    def submit(self, config: str | Mapping[str, Any] | SessionConfig) -> RunTicket:
+    def submit(
+        self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None
+    ) -> RunTicket:
         """Ask for a run of a session config: its name in `session_configs_dir`, or itself.
 
-        What is run is what is planned now. The config's speed is not heeded.
+        What is run is what is planned now. The config's speed is not heeded. `run_id` is what it
+        will be known by, a new one by default.
 
         Raises:
             ConfigurationError: naming every mistake with the path of its field.
             InsufficientDataError: a symbol has no bars in the window.
             RateLimitedError: too many runs wait already.
-            ConflictError: the server is being shut down.
+            WrongStateError: the server is being shut down.
         """
         self._require_room()
         session = self._config(config)
@@ -132,6 +135,7 @@ class RunQueue:
             run=InlineRun(plan, storage=self._storage),
             submitted_ns=self._clock.now_ns(),
             config=session.to_dict(),
+            id=run_id or uuid4(),
         )
         with self._changed:
             self._require_room()
@@ -181,13 +185,13 @@ class RunQueue:
 
         Raises:
             DataNotFoundError: it is not known here.
-            ConflictError: all of it is decided already.
+            WrongStateError: all of it is decided already.
         """
         with self._changed:
             job = next((job for job in self._on_their_way() if job.id == run_id), None)
             if job is None or job.state.has_figures:
                 state = self._required(run_id).state
-                raise ConflictError(f"run {run_id} is {state}: there is nothing left to cancel")
+                raise WrongStateError(f"run {run_id} is {state}: there is nothing left to cancel")
             if job is self._current:
                 job.run.control.request_stop()
                 return self._ticket_of(job)
@@ -308,7 +312,7 @@ class RunQueue:
 
     def _require_room(self) -> None:
         if self._is_closing:
-            raise ConflictError("the server is being shut down: ask again when it is back")
+            raise WrongStateError("the server is being shut down: ask again when it is back")
         if len(self._waiting) >= self._most_waiting:
             raise RateLimitedError(
                 f"{self._most_waiting} runs wait already: try again when one has ended",

@@ -1,7 +1,8 @@
 """The equity curve of an account, minute by minute, from the fills and the bars of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,28 +70,33 @@ def account_curve(log: RunLog, grid: Int64s | None = None) -> EquityCurve:
     """The curve of the whole account over `grid` (default: every bar end of the run)."""
     times = time_grid(list(log.bars.values())) if grid is None else grid
     fills = log.fills
-    cash = _steps(times, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
+    rows = times.searchsorted(fills.bar_end_ns)
+    cash = _Stairs(len(times), rows).levels(log.starting_cash, cash_flows(fills))
     cash = _with_flows(cash, times, log.cash_flows)
-    held = [symbol_value(log, index, times) for index in present(fills.symbol)]
-    if not held:
-        return _curve(log.starting_cash, times, cash, np.zeros(len(times)), np.zeros(len(times)))
-    value, gross = held[0], np.abs(held[0])
-    for more in held[1:]:
+    values = _values(log, times, rows)
+    value = next(values, np.zeros(len(times)))
+    gross = np.abs(value)
+    for more in values:
         value += more
         gross += np.abs(more)
     return _curve(log.starting_cash, times, cash, value, gross)
 
 
-def symbol_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
-    """The curve the account would have had with the fills of symbol number `index` alone.
+def symbol_curves(log: RunLog, grid: Int64s) -> Iterator[EquityCurve]:
+    """The curve the account would have had with each symbol's fills alone, symbol by symbol.
 
-    And with its dividends and borrow cost; what belongs to no symbol is left out.
+    And with its dividends and borrow cost; what belongs to no symbol is left out. They are made
+    one at a time: who lets go of each before asking for the next needs the memory of two,
+    however many symbols there are, and finds them in the processor's cache.
     """
-    fills = log.fills.take(log.fills.symbol == index)
-    cash = _steps(grid, fills.bar_end_ns, log.starting_cash, cash_flows(fills))
-    cash = _with_flows(cash, grid, [flow for flow in log.cash_flows if flow.symbol == index])
-    value = symbol_value(log, index, grid)
-    return _curve(log.starting_cash, grid, cash, value, np.abs(value))
+    fills, flows = log.fills, cash_flows(log.fills)
+    rows = grid.searchsorted(fills.bar_end_ns)
+    for index, own in enumerate(rows_by_book(fills.symbol, len(log.symbols))):
+        stairs = _Stairs(len(grid), rows[own])
+        cash = stairs.levels(log.starting_cash, flows[own])
+        cash = _with_flows(cash, grid, [flow for flow in log.cash_flows if flow.symbol == index])
+        value = _value(log, index, grid, stairs, own)
+        yield _curve(log.starting_cash, grid, cash, value, np.abs(value))
 
 
 def strategy_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
@@ -103,31 +109,41 @@ def strategy_curve(log: RunLog, index: int, grid: Int64s) -> EquityCurve:
     return account_curve(replace(log, fills=fills, cash_flows=flows), grid)
 
 
-def symbol_value(log: RunLog, index: int, grid: Int64s) -> Floats:
-    """Worth of the position in symbol number `index` at every time of `grid`, marked at closes."""
-    units, bars = _final_units(log, index, grid), final_prices(log, index)
-    if len(bars):
-        units *= last_close(bars, grid)
-    return units
-
-
 def symbol_position(log: RunLog, index: int, grid: Int64s) -> Floats:
     """Units held of symbol number `index` (short: negative) at every time of `grid`.
 
     They are the units of that time: a split multiplies them from the first bar after it on.
     """
-    units = _final_units(log, index, grid)
+    own = np.flatnonzero(log.fills.symbol == index)
+    rows = grid.searchsorted(log.fills.bar_end_ns[own])
+    units = _final_units(log, index, _Stairs(len(grid), rows), own)
     ratio = later_ratio(log, index, grid, at_once=False)
     return units if ratio is None else units / ratio
 
 
-def _final_units(log: RunLog, index: int, grid: Int64s) -> Floats:
+def _values(log: RunLog, grid: Int64s, rows: Int64s) -> Iterator[Floats]:
+    """Worth of the position in each symbol that was traded; fills show from `rows` of `grid` on."""
+    for index, own in enumerate(rows_by_book(log.fills.symbol, len(log.symbols))):
+        if len(own):
+            yield _value(log, index, grid, _Stairs(len(grid), rows[own]), own)
+
+
+def _value(log: RunLog, index: int, grid: Int64s, stairs: "_Stairs", own: Int64s) -> Floats:
+    """Worth of the position in symbol number `index` over `grid`, marked at closes.
+
+    `own` are the rows of its fills, `stairs` where on the grid they show.
+    """
+    units, bars = _final_units(log, index, stairs, own), final_prices(log, index)
+    if len(bars):
+        units *= last_close(bars, grid)
+    return units
+
+
+def _final_units(log: RunLog, index: int, stairs: "_Stairs", own: Int64s) -> Floats:
     """The position in units of the run's end, which no split changes."""
-    own = log.fills.symbol == index
     quantity = log.fills.quantity[own]
     ratio = later_ratio(log, index, log.fills.time_ns[own])
-    changes = quantity if ratio is None else quantity * ratio
-    return _steps(grid, log.fills.bar_end_ns[own], 0.0, changes)
+    return stairs.levels(0.0, quantity if ratio is None else quantity * ratio)
 
 
 def final_prices(log: RunLog, index: int) -> BarColumns:
@@ -172,17 +188,39 @@ def buy_and_hold(log: RunLog, grid: Int64s) -> EquityCurve:
     dividends are kept as cash.
     """
     traded = [index for index, name in enumerate(log.symbols) if len(log.bars[name])]
-    growth, income = np.zeros(len(grid)), np.zeros(len(grid))
-    for index in traded:
-        bars = final_prices(log, index)
-        first_open = float(bars.open[0])
-        growth += last_close(bars, grid) / first_open
-        times, amounts = _dividends_held(log, index)
-        if len(times):
-            income += _steps(grid, times, 0.0, amounts / first_open)
-    value = log.starting_cash * growth / max(len(traded), 1)
-    cash = log.starting_cash * income / max(len(traded), 1)
-    return _curve(log.starting_cash, grid, cash, value, value)
+    growth = _total((_growth(log, index, grid) for index in traded), len(grid))
+    growth *= log.starting_cash
+    growth /= max(len(traded), 1)
+    if not log.dividends:
+        return _curve(log.starting_cash, grid, np.zeros(len(grid)), growth, growth)
+    income = _total((_income(log, index, grid) for index in traded), len(grid))
+    income *= log.starting_cash
+    income /= max(len(traded), 1)
+    return _curve(log.starting_cash, grid, income, growth, growth)
+
+
+def _growth(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Worth over `grid` of one unit of money put into a symbol at its first open."""
+    bars = final_prices(log, index)
+    growth: Floats = last_close(bars, grid) / bars.open[0]
+    return growth
+
+
+def _income(log: RunLog, index: int, grid: Int64s) -> Floats:
+    """Dividends by each time of `grid` on one unit of money put in at the first open."""
+    times, amounts = _dividends_held(log, index)
+    per_open = amounts / final_prices(log, index).open[0]
+    return _Stairs(len(grid), grid.searchsorted(times)).levels(0.0, per_open)
+
+
+def _total(columns: Iterator[Floats], length: int) -> Floats:
+    """The sum of `columns` of some `length`, added up in the memory of the first."""
+    total = next(columns, None)
+    if total is None:
+        return np.zeros(length)
+    for column in columns:
+        total += column
+    return total
 
 
 def held_returns_pct(log: RunLog) -> Floats:
@@ -217,6 +255,13 @@ def present(positions: Int64s) -> list[int]:
     return np.flatnonzero(np.bincount(positions)).tolist()
 
 
+def rows_by_book(book: Int64s, books: int) -> list[Int64s]:
+    """The rows of each of `books` books, in order; ``book[i]`` says which one row i belongs to."""
+    order = np.argsort(book, kind="stable")
+    edges = [0, *book[order].searchsorted(np.arange(1, books)).tolist(), len(book)]
+    return [order[first:last] for first, last in pairwise(edges)]
+
+
 def _same(left: Int64s, right: Int64s) -> bool:
     return left is right or np.array_equal(left, right)
 
@@ -226,19 +271,29 @@ def _with_flows(cash: Floats, grid: Int64s, flows: Sequence[CashFlow]) -> Floats
     if not flows or not len(grid):
         return cash
     times = np.minimum(np.array([flow.time_ns for flow in flows], np.int64), grid[-1])
-    return cash + _steps(grid, times, 0.0, np.array([flow.amount for flow in flows], np.float64))
+    amounts = np.array([flow.amount for flow in flows], np.float64)
+    return cash + _Stairs(len(grid), grid.searchsorted(times)).levels(0.0, amounts)
 
 
-def _steps(grid: Int64s, change_ns: Int64s, first: float, changes: Floats) -> Floats:
-    """``first`` plus the sum of the `changes` made up to and including each time of `grid`."""
-    if len(change_ns) > 1 and bool((change_ns[1:] < change_ns[:-1]).any()):
-        order = np.argsort(change_ns, kind="stable")
-        change_ns, changes = change_ns[order], changes[order]
-    levels = np.cumsum(np.concatenate(([first], changes)))
-    rows = np.searchsorted(grid, change_ns)
-    lengths = np.diff(rows, prepend=0, append=len(grid))
-    spread: Floats = np.repeat(levels, lengths)
-    return spread
+class _Stairs:
+    """Columns of `length` rows that change from `rows` on, and nowhere else."""
+
+    __slots__ = ("_lengths", "_order")
+
+    def __init__(self, length: int, rows: Int64s) -> None:
+        self._order: Int64s | None = None
+        if len(rows) > 1 and bool((rows[1:] < rows[:-1]).any()):
+            self._order = np.argsort(rows, kind="stable")
+            rows = rows[self._order]
+        edges = np.concatenate(([0], rows, [length]))
+        self._lengths = edges[1:] - edges[:-1]
+
+    def levels(self, first: float, changes: Floats) -> Floats:
+        """``first`` plus the sum of the `changes` made up to and including each row."""
+        if self._order is not None:
+            changes = changes[self._order]
+        levels: Floats = np.cumsum(np.concatenate(([first], changes)))
+        return levels.repeat(self._lengths)
 
 
 def _curve(
@@ -246,5 +301,5 @@ def _curve(
 ) -> EquityCurve:
     equity = cash + value
     peak = np.maximum.accumulate(equity) if len(equity) else equity
-    np.maximum(peak, starting_cash, out=peak)
+    peak[: peak.searchsorted(starting_cash)] = starting_cash
     return EquityCurve(starting_cash, grid, cash, value, gross, equity, peak)

@@ -1,7 +1,7 @@
 """Every figure of a run, for the account and each symbol; `definitions` says what each means."""
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from app.services.analytics.equity import (
     EquityCurve,
     held_returns_pct,
     strategy_curve,
-    symbol_curve,
+    symbol_curves,
 )
 from app.services.analytics.trades import TradeColumns
 
@@ -50,7 +50,6 @@ def account_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> Fi
     held = held[~np.isnan(held)]
     table = {
         **curve_figures([curve], log.sessions),
-        **_exposure([curve]),
         **trade_figures(trades, everyone, 1),
         **_costs(log, np.zeros(len(log.fills), np.int64), 1, curve),
         **_flow_sums(log, np.zeros(len(log.cash_flows), np.int64), 1),
@@ -69,10 +68,8 @@ def symbol_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> dic
     count = len(log.symbols)
     if not count:
         return {}
-    curves = [symbol_curve(log, index, curve.time_ns) for index in range(count)]
     table = {
-        **curve_figures(curves, log.sessions),
-        **_exposure(curves),
+        **curve_figures(symbol_curves(log, curve.time_ns), log.sessions),
         **trade_figures(trades, trades.symbol, count),
         **_costs(log, log.fills.symbol, count, curve),
         **_flow_sums(log, np.array([flow.symbol for flow in log.cash_flows], np.int64), count),
@@ -91,12 +88,11 @@ def strategy_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> d
     count = len(log.strategies)
     if not count:
         return {}
-    curves = [strategy_curve(log, index, curve.time_ns) for index in range(count)]
+    curves = (strategy_curve(log, index, curve.time_ns) for index in range(count))
     held = held_returns_pct(log)
     held = held[~np.isnan(held)]
     table = {
         **curve_figures(curves, log.sessions),
-        **_exposure(curves),
         **trade_figures(trades, trades.strategy, count),
         **_costs(log, log.fills.strategy, count, curve),
         **_flow_sums(log, np.array([flow.strategy for flow in log.cash_flows], np.int64), count),
@@ -105,11 +101,30 @@ def strategy_figures(log: RunLog, curve: EquityCurve, trades: TradeColumns) -> d
     return dict(zip(log.strategies, _rows(table), strict=True))
 
 
-def curve_figures(curves: Sequence[EquityCurve], sessions: SessionGrid) -> Table:
-    """The figures that follow from equity alone, of curves that share one starting cash."""
-    start, years = curves[0].starting_cash, len(sessions) / periods_per_year(sessions)
-    final = np.array([curve.final_equity for curve in curves])
-    closes = np.array([curve.at(sessions.close_ns) for curve in curves])
+class _Reading(NamedTuple):
+    """What the figures need of one curve: all that is kept of it.
+
+    `closes` is equity at each session's close, `held` the share of bars with a position in
+    percent, `fall` the figures of its drawdowns.
+    """
+
+    start: float
+    final: float
+    closes: Floats
+    held: float
+    fall: Figures
+
+
+def curve_figures(curves: Iterable[EquityCurve], sessions: SessionGrid) -> Table:
+    """The figures that follow from curves alone, of one or more that share one starting cash.
+
+    Each curve is let go of before the next is asked for.
+    """
+    starts, finals, every_close, held, falls = zip(
+        *(_read(curve, sessions) for curve in curves), strict=True
+    )
+    start, years = starts[0], len(sessions) / periods_per_year(sessions)
+    final, closes = np.array(finals), np.array(every_close)
     growth = final / start
     table: Table = {
         "final_equity": final,
@@ -118,7 +133,7 @@ def curve_figures(curves: Sequence[EquityCurve], sessions: SessionGrid) -> Table
         "cagr_pct": (_power(growth, _ratio(np.ones(1), np.array([years]))) - 1.0) * 100.0,
     }
     table.update(_return_figures(_returns(closes, start), periods_per_year(sessions)))
-    falls = [_drawdown_figures(curve, sessions) for curve in curves]
+    table["exposure_pct"] = np.array(held)
     table.update({key: np.array([fall[key] for fall in falls]) for key in falls[0]})
     table["calmar"] = _ratio(table["cagr_pct"], -table["max_drawdown_pct"])
     return table
@@ -158,6 +173,17 @@ def trade_figures(trades: TradeColumns, book: Int64s, books: int) -> Table:
         "long_profit": _sums(book[is_long], trades.net[is_long], books),
         "short_profit": _sums(book[~is_long], trades.net[~is_long], books),
     }
+
+
+def _read(curve: EquityCurve, sessions: SessionGrid) -> _Reading:
+    bars, held = len(curve), int(np.count_nonzero(curve.gross_exposure))
+    return _Reading(
+        start=curve.starting_cash,
+        final=curve.final_equity,
+        closes=curve.at(sessions.close_ns),
+        held=100.0 * (held / bars) if bars else float("nan"),
+        fall=_drawdown_figures(curve, sessions),
+    )
 
 
 def _returns(closes: Floats, starting_cash: float) -> Floats:
@@ -220,12 +246,6 @@ def _longest(edges: Int64s, peaks: Int64s) -> float:
     inner = np.diff(peaks) > 1
     spans[1:-1][~inner] = 0
     return float(spans.max()) / DAY_NS
-
-
-def _exposure(curves: Sequence[EquityCurve]) -> Table:
-    bars = len(curves[0])
-    held = np.array([float(np.count_nonzero(curve.gross_exposure)) for curve in curves])
-    return {"exposure_pct": 100.0 * _ratio(held, np.full(len(curves), float(bars)))}
 
 
 def _costs(log: RunLog, book: Int64s, books: int, account: EquityCurve) -> Table:

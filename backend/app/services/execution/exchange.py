@@ -35,7 +35,7 @@ OrderListener = Callable[[Order], None]
 class SimulatedExchange:
     """Orders of all strategies and symbols, matched only while there are any.
 
-    `working` is empty when nothing works: a loop asks just that.
+    A loop need ask no more than its `book`: whether anything works, and whether it is due.
     """
 
     def __init__(
@@ -58,6 +58,11 @@ class SimulatedExchange:
         ledger.last_price = book.tape.last_close
 
     # ── what others read ─────────────────────────────────────────────────────
+
+    @property
+    def book(self) -> Book:
+        """Which orders work, and when the next of them must be looked at."""
+        return self._book
 
     @property
     def orders(self) -> list[Order]:

@@ -17,7 +17,8 @@ _MARKET, _LIMIT, _STOP_LIMIT = OrderType.MARKET, OrderType.LIMIT, OrderType.STOP
 _NEW, _HELD, _PARTIAL = OrderStatus.NEW, OrderStatus.HELD, OrderStatus.PARTIALLY_FILLED
 _FILLED, _CANCELED = OrderStatus.FILLED, OrderStatus.CANCELED
 _REJECTED, _EXPIRED = OrderStatus.REJECTED, OrderStatus.EXPIRED
-_GTD, _OPG, _FOK = TimeInForce.GTD, TimeInForce.OPG, TimeInForce.FOK
+_DAY, _GTC, _GTD = TimeInForce.DAY, TimeInForce.GTC, TimeInForce.GTD
+_OPG, _FOK = TimeInForce.OPG, TimeInForce.FOK
 _ONE_BAR = (TimeInForce.IOC, _FOK)
 _TINY = 1e-9
 """Units below which a remainder is rounding."""
@@ -82,10 +83,15 @@ class Floor:
 
     def _fills_whole(self, order: Order, row: int) -> bool:
         """Whether an order asks for no more than a bar's open, and the bar has room for it all."""
-        if not _is_simple(order):
-            return False
-        if not self._cap_pct:
-            return True
+        terms, force = order.instructions, order.time_in_force
+        is_simple = (
+            order.type is _MARKET
+            and (terms is PLAIN or terms is CLOSING)
+            and (force is _DAY or force is _GTC)
+            and not order.group
+        )
+        if not is_simple or not self._cap_pct:
+            return is_simple
         volumes = self._book.tape.bars[order.symbol].volume
         if order.filled_quantity or row >= len(volumes):
             return False
@@ -101,9 +107,11 @@ class Floor:
         book.clock.now_ns = end_ns
         due: Iterable[int] = ends if len(ends) == 1 else sorted(ends)
         for symbol in due:
-            # Orders of one symbol may have ended those of another.
-            if symbol in book.working and self.next_end(symbol) == end_ns:
-                self._match(symbol)
+            # Orders of one symbol may have ended those of another, or have changed them.
+            if symbol in book.working:
+                is_as_it_was = symbol in book.rows
+                if (ends[symbol] if is_as_it_was else self.next_end(symbol)) == end_ns:
+                    self._match(symbol)
         book.due_ns = -1 if book.working else NEVER_NS
         return True
 
@@ -315,14 +323,3 @@ class Floor:
         if held := book.reserve.release(other.id):
             book.reserve.hold(other.id, held * left / before)
         book.log.note(other, book.clock.now_ns, f"order {filled.id} was partly filled")
-
-
-def _is_simple(order: Order) -> bool:
-    """Whether an order asks for no more than the next open."""
-    force = order.time_in_force
-    return (
-        order.type is _MARKET
-        and (order.instructions is PLAIN or order.instructions is CLOSING)
-        and (force is TimeInForce.DAY or force is TimeInForce.GTC)
-        and not order.group
-    )

@@ -94,10 +94,11 @@ class Ledger:
             position.quantity = position.average_price = 0.0
         else:
             _move(position, quantity, price)
-        if before >= 0.0 and before + quantity > _TINY:
-            self.holdings[symbol] = before + quantity
+        after = before + quantity
+        if before >= 0.0 and (after > _TINY or after == 0.0):
+            self.holdings[symbol] = after  # no short begins or ends, and nothing is rounding
         else:
-            self._hold(symbol, before + quantity)
+            self._hold(symbol, after)
 
     def split(self, symbol: int, ratio: float, time_ns: int) -> None:
         """Multiply what is held of a symbol by `ratio`, and divide its average price."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -54,7 +55,7 @@ class TalibState:
         self.outputs = info.outputs
         self._inputs = info.resolve_inputs(spec)
         self._parameters = info.resolve(spec)
-        self.lookback = _lookback(talib.abstract.Function(spec.name), spec, self._parameters)
+        self.lookback = _lookback(spec)
         self._batch: Callable[..., Any] = getattr(talib, spec.name)
         self._open_and_fill: Callable[..., Any] = getattr(talib.stream, spec.name).open_and_fill
         self._insufficient: type[Exception] = talib.InsufficientHistory
@@ -135,16 +136,16 @@ def _as_tuple(result: Any) -> Sequence[Any]:
     return result if isinstance(result, tuple | list) else (result,)
 
 
-def _lookback(function: Any, spec: IndicatorSpec, parameters: dict[str, ParameterValue]) -> int:
-    """Bars before the first value.
+@lru_cache(maxsize=256)
+def _lookback(spec: IndicatorSpec) -> int:
+    """Bars before the first value; the same for every symbol of a run, and slow to ask for.
 
     Raises:
         ConfigurationError: if TA-Lib refuses the parameters, naming the one at fault.
     """
-    function.set_parameters(parameters)
-    if function.lookback >= 0:
+    info, function = talib_info(spec.name), load_talib().abstract.Function(spec.name)
+    if _is_accepted(function, info.resolve(spec)):
         return int(function.lookback)
-    info = talib_info(spec.name)
     alone = [
         given
         for given in spec.parameters

@@ -9,9 +9,11 @@ from app.core.data_structures import BarColumns
 from app.core.exceptions import DataError
 from app.core.intervals import Interval
 from app.core.sessions import SessionGrid
-from app.core.types import Bools, Int64s
+from app.core.types import Bools, Floats, Int64s
 
 _EMPTY = BarColumns.empty()
+_FEW = 8
+"""Minutes in a bar up to which its extremes are found a minute at a time."""
 _MONDAY_OFFSET = 3
 """1970-01-01 was a Thursday: day number plus three, floored by seven, counts ISO weeks."""
 
@@ -181,16 +183,34 @@ def _reduce(
     rows: BarColumns, lows: Int64s, highs: Int64s, grid: BarGrid, bars: Int64s
 ) -> BarColumns:
     """One bar for each adjoining row range ``[low, high)``, at the places `bars` in `grid`."""
-    stop = highs[-1]
+    first, stop = lows[0], highs[-1]
+    each = int(highs[0] - first)
+    if 1 < each <= _FEW and bool((highs - lows == each).all()):
+        high = _folded(np.maximum, rows.high[first:stop].reshape(-1, each))
+        low = _folded(np.minimum, rows.low[first:stop].reshape(-1, each))
+    else:
+        high = np.maximum.reduceat(rows.high[:stop], lows)
+        low = np.minimum.reduceat(rows.low[:stop], lows)
     return BarColumns(
         grid.start_ns[bars],
         grid.end_ns[bars],
         rows.open[lows],
-        np.maximum.reduceat(rows.high[:stop], lows),
-        np.minimum.reduceat(rows.low[:stop], lows),
+        high,
+        low,
         rows.close[highs - 1],
         np.add.reduceat(rows.volume[:stop], lows),
     )
+
+
+def _folded(pick: np.ufunc, minutes: Floats) -> Floats:
+    """The extreme of each row of `minutes`, column by column.
+
+    Several times as fast as `reduceat`, which is slow where there is little to reduce.
+    """
+    extreme: Floats = minutes[:, 0].copy()
+    for minute in range(1, minutes.shape[1]):
+        pick(extreme, minutes[:, minute], out=extreme)
+    return extreme
 
 
 def aggregate(

@@ -130,6 +130,27 @@ class ParquetStorage:
         frame = pl.scan_parquet(contents).select(_COLUMNS).collect().rechunk()
         return _columns(frame).between(first_ns, last_ns)
 
+    def read_first(self, symbol: str, first_ns: int, last_ns: int, count: int) -> BarColumns:
+        """The first `count` of the bars that start in ``[first_ns, last_ns)``, or all.
+
+        No more files are opened than hold them.
+        """
+        parts: list[BarColumns] = []
+        for path in self._month_files(symbol, first_ns, last_ns):
+            parts.append(self._month(symbol, path).between(first_ns, last_ns).slice(0, count))
+            count -= len(parts[-1])
+            if count <= 0:
+                break
+        return BarColumns.concatenate(parts)
+
+    def read_last(self, symbol: str, before_ns: int) -> BarColumns:
+        """The last bar that starts before `before_ns`, as columns of one row, or none."""
+        for path in reversed(self._month_files(symbol, _EARLIEST_NS, before_ns)):
+            bars = self._month(symbol, path).between(_EARLIEST_NS, before_ns)
+            if len(bars):
+                return bars.slice(len(bars) - 1, len(bars))
+        return BarColumns.empty()
+
     def delete(self, symbol: str, first_ns: int = _EARLIEST_NS, last_ns: int = _LATEST_NS) -> int:
         """Remove the bars that start in ``[first_ns, last_ns)``; how many there were.
 
@@ -201,6 +222,12 @@ class ParquetStorage:
             self._set_aside(symbol, path, reason)
             return None
         return content
+
+    def _month(self, symbol: str, path: Path) -> BarColumns:
+        content = self._sound_content(symbol, path)
+        if content is None:
+            return BarColumns.empty()
+        return _columns(pl.read_parquet(content).select(_COLUMNS).rechunk())
 
     def _facts(self, symbol: str, path: Path) -> dict[str, Any] | None:
         try:

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 
 from app.core.data_structures import Quote, Tick
-from app.core.exceptions import ConfigurationError, DataError
+from app.core.exceptions import ConfigurationError, DataError, DataNotFoundError
+from app.core.types import DAY_NS
 from app.services.market_data import anomalies, timestamps
 from app.services.market_data.sealed_files import (
     FileProblem,
@@ -60,6 +61,33 @@ class TickStorage:
             for ts, price, volume in rows
         ]
 
+    def first_ticks(self, symbol: str, first_ns: int, last_ns: int, count: int) -> pl.DataFrame:
+        """The first `count` trades with ``first_ns <= time < last_ns``, or all, by time.
+
+        Columns ``ts`` (UTC nanoseconds), ``price``, ``volume``. No more days are read than hold
+        them.
+
+        Raises:
+            DataNotFoundError: no ticks of `symbol` are stored at all.
+        """
+        found = _nothing("ticks")
+        for path in self._tick_files(symbol):
+            begin_ns, end_ns = _day_ns(path)
+            span = max(begin_ns, first_ns), min(end_ns, last_ns)
+            if span[0] < span[1] and len(found) < count:
+                found = pl.concat([found, self._read("ticks", symbol, *span)])
+        return found.head(count)
+
+    def last_tick(self, symbol: str, until_ns: int) -> Tick | None:
+        """The last trade before `until_ns`; None if there is none."""
+        for path in sorted(self._folder("ticks", symbol).glob("*.parquet"), reverse=True):
+            begin_ns, end_ns = _day_ns(path)
+            if begin_ns < until_ns:
+                ticks = self.ticks(symbol, begin_ns, min(end_ns, until_ns))
+                if ticks:
+                    return ticks[-1]
+        return None
+
     def quotes(self, symbol: str, first_ns: int, last_ns: int) -> list[Quote]:
         """Best bids and offers with ``first_ns <= time < last_ns``, in time order."""
         rows = self._read("quotes", symbol, first_ns, last_ns).select("ts", *QUOTE_COLUMNS).rows()
@@ -106,8 +134,7 @@ class TickStorage:
     def _read(self, kind: str, symbol: str, first_ns: int, last_ns: int) -> pl.DataFrame:
         days = np.array([first_ns, last_ns - 1], "datetime64[ns]").astype("datetime64[D]")
         first, last = days.astype(str).tolist()
-        columns = TICK_COLUMNS if kind == "ticks" else QUOTE_COLUMNS
-        nothing = pl.DataFrame(schema={"ts": pl.Int64, **dict.fromkeys(columns, pl.Float64)})
+        nothing = _nothing(kind)
         parts = [
             pl.read_parquet(content).select(nothing.columns)
             for path in sorted(self._folder(kind, symbol).glob("*.parquet"))
@@ -131,8 +158,27 @@ class TickStorage:
         )
         return None
 
+    def _tick_files(self, symbol: str) -> list[Path]:
+        files = sorted(self._folder("ticks", symbol).glob("*.parquet"))
+        if not files:
+            raise DataNotFoundError(
+                f"no ticks of {symbol!r} are stored; import them with import_ticks"
+            )
+        return files
+
     def _folder(self, kind: str, symbol: str) -> Path:
         return self._root / kind / folder_name(require_symbol(symbol))
+
+
+def _nothing(kind: str) -> pl.DataFrame:
+    columns = TICK_COLUMNS if kind == "ticks" else QUOTE_COLUMNS
+    return pl.DataFrame(schema={"ts": pl.Int64, **dict.fromkeys(columns, pl.Float64)})
+
+
+def _day_ns(path: Path) -> tuple[int, int]:
+    """``[first_ns, last_ns)`` of the day that a file is named after."""
+    first_ns = int(np.datetime64(path.stem, "ns").astype(np.int64))
+    return first_ns, first_ns + DAY_NS
 
 
 def _table_of(path: Path) -> pl.DataFrame:

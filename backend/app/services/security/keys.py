@@ -1,4 +1,4 @@
-"""Long random secrets: API keys and refresh tokens, stored by their hash alone."""
+"""Long random secrets: API keys, refresh tokens and invitations, stored by their hash alone."""
 
 import secrets
 from hashlib import sha256
@@ -18,6 +18,11 @@ def new_refresh_token() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_invitation() -> str:
+    """A token of 256 random bits that its holder registers with."""
+    return secrets.token_urlsafe(32)
+
+
 def secret_hash(secret: str) -> str:
     """SHA-256 in hexadecimal: enough for a secret that is itself random and long."""
-    return sha256(secret.encode()).hexdigest()
+    return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -51,12 +51,16 @@ class Calls:
         self._next = 0
         self._chunk: list[list[Any]] = []
         self._fields = tuple(sorted(frozenset().union(*(feed.fields for feed in cast.feeds))))
-        single = len(cast.feeds) == 1
-        if single:
-            self._end_ns, self._columns = _single(events[0], self._fields)
+        self._feed_of: Int64s = np.empty(0, np.int64)
+        self._objects: list[np.typing.NDArray[np.object_]] = []
+        if len(cast.feeds) == 1:
+            self._columns = _single(events[0], self._fields)
+            self._loop = self._single_loop
         else:
-            self._end_ns, self._columns = _merged(cast, events, self._fields)
-        self._loop = self._single_loop if single else self._merged_loop
+            width = max((len(feed.handles) for feed in cast.feeds), default=0)
+            self._feed_of, self._columns = _merged(events, self._fields, width)
+            self._objects = _objects(cast.feeds, width, cast.clock)
+            self._loop = self._merged_loop
 
     def play(self, until_ns: int, is_cut: Callable[[], bool]) -> bool:
         """Make the calls up to `until_ns`; False if they were cut before.
@@ -64,14 +68,21 @@ class Calls:
         `is_cut` is asked every few hundred calls. Who makes it true calls `cut` afterwards, and
         the next call is not begun.
         """
-        last = int(self._end_ns.searchsorted(until_ns, side="right"))
+        last = int(self._columns[0].searchsorted(until_ns, side="right"))
         while self._next < last:
             rows = slice(self._next, min(last, self._next + _CALLS_AT_A_TIME))
-            self._chunk = [column[rows].tolist() for column in self._columns]
+            self._chunk = []  # let go of first, so that the new ones find its memory in the cache
+            self._chunk = self._rows_as_lists(rows)
             if is_cut():
                 return False
             self._play()
         return True
+
+    def _rows_as_lists(self, rows: slice) -> list[list[Any]]:
+        """The columns of some calls as the loops take them: the time, what is called, the rest."""
+        times, *others = (column[rows].tolist() for column in self._columns)
+        feeds = self._feed_of[rows]
+        return [times, *(column[feeds].tolist() for column in self._objects), *others]
 
     def cut(self) -> None:
         """Begin no further call of the chunk at hand.
@@ -84,12 +95,12 @@ class Calls:
 
     def mute(self, strategy: int) -> None:
         """Leave out the calls of a strategy that are still to come."""
-        for feed in self._feeds:
+        for number, feed in enumerate(self._feeds):
             if feed.number == strategy:
                 feed.is_muted = True
-                if len(self._feeds) > 1:
-                    column, calls = self._columns[1], self._chunk[1] if self._chunk else []
-                    column[column == feed.on_event] = _ignore
+                if self._objects:
+                    calls = self._chunk[1] if self._chunk else []
+                    self._objects[0][number] = _ignore
                     calls[:] = [_ignore if call == feed.on_event else call for call in calls]
 
     def _play(self) -> None:
@@ -115,7 +126,7 @@ class Calls:
         loop(
             rows,
             self._clock,
-            exchange.working,
+            exchange.book,
             exchange.match_until,
             feed.on_event,
             feed.cursor,
@@ -125,43 +136,44 @@ class Calls:
     def _merged_loop(self, rows: Iterator[tuple[Any, ...]]) -> None:
         width = max(len(feed.handles) for feed in self._feeds)
         loop = merged_feeds_loop(self._fields, width, heard=self._exchange.is_heard)
-        loop(rows, self._clock, self._exchange.working, self._exchange.match_until)
+        loop(rows, self._clock, self._exchange.book, self._exchange.match_until)
 
 
 def _ignore(_bar: BarCursor) -> None:
     """What a muted call does."""
 
 
-def _single(events: Events, fields: Sequence[str]) -> tuple[Int64s, list[Any]]:
-    bars = [events.bars[field] for field in fields]
-    return events.end_ns, [events.end_ns, events.rows, *bars, *events.values]
+def _single(events: Events, fields: Sequence[str]) -> list[Any]:
+    return [events.end_ns, events.rows, *(events.bars[field] for field in fields), *events.values]
 
 
 def _merged(
-    cast: Cast, events: Sequence[Events], fields: Sequence[str]
+    events: Sequence[Events], fields: Sequence[str], width: int
 ) -> tuple[Int64s, list[Any]]:
-    """Columns of all feeds in time order; within an instant in the order of the feeds."""
+    """Which feed each call is for, and the columns of all of them, in time order.
+
+    Within an instant calls go in the order of the feeds. Each has values for `width` handles.
+    """
     if not events:
-        return np.empty(0, np.int64), []
-    width = max(len(feed.handles) for feed in cast.feeds)
+        return np.empty(0, np.int64), [np.empty(0, np.int64)]
     end_ns = np.concatenate([event.end_ns for event in events])
     order = np.argsort(end_ns, kind="stable")
     feed_of = np.repeat(np.arange(len(events)), [len(event.end_ns) for event in events])[order]
-    objects = _objects(cast.feeds, width, cast.clock)
     parts: list[list[Any]] = [
         [event.rows for event in events],
         *([event.bars[field] for event in events] for field in fields),
         *([_value_column(event, k) for event in events] for k in range(width)),
     ]
-    columns: list[Any] = [end_ns[order], *(np.take(column, feed_of) for column in objects)]
-    columns += [np.concatenate(part)[order] for part in parts]
-    return end_ns[order], columns
+    return feed_of, [end_ns[order], *(np.concatenate(part)[order] for part in parts)]
 
 
 def _objects(
     feeds: Sequence[Feed], width: int, clock: Clock
 ) -> list[np.typing.NDArray[np.object_]]:
-    """Per column of a merged row's objects, the object of each feed; spare handles pad."""
+    """What a merged row has of its feed, each as a column with one entry a feed.
+
+    They are the call, the cursor and the handles; a spare handle stands in for one it has not.
+    """
     spare = IndicatorValue(clock, lambda: np.empty(0, np.int64), lambda: np.empty(0))
     rows = [
         [feed.on_event, feed.cursor, *feed.handles, *[spare] * (width - len(feed.handles))]

@@ -4,6 +4,9 @@ A loop over ``zip(*columns)`` whose targets are attributes (``for bar.open, … 
 the cursors without calling anything; it is three times as fast as the same assignments written
 out. The number of targets depends on how many indicators a run reveals, so the loop is made for
 that number, once.
+
+Most bars find no order working, which is the cheapest thing to ask; most that find some have
+nothing due, such as the other symbols of an instant in which one has sent an order.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,7 +41,7 @@ class CallFailed(Exception):  # noqa: N818  # it never leaves this package
 
 @cache
 def single_feed_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> Loop:
-    """``loop(rows, clock, working, match, on_bar, bar, *handles)`` for a run with one feed.
+    """``loop(rows, clock, book, match, on_bar, bar, *handles)`` for a run with one feed.
 
     A row is (now_ns, row, one value per bar field in `fields`, one value per handle). With
     `heard`, matching may call strategies back: the cursors are then moved only after it.
@@ -50,7 +53,7 @@ def single_feed_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> L
 
 @cache
 def merged_feeds_loop(fields: tuple[str, ...], handles: int, *, heard: bool) -> Loop:
-    """``loop(rows, clock, working, match)`` for a run whose feeds are merged into one stream.
+    """``loop(rows, clock, book, match)`` for a run whose feeds are merged into one stream.
 
     A row is (now_ns, on_bar, bar, one object per handle, row, one value per bar field in
     `fields`, one value per handle); `heard` as above.
@@ -69,17 +72,18 @@ def _make(arguments: Iterable[str], targets: list[str], *, heard: bool) -> Loop:
     move = (
         f"""
         for row in rows:
-            if working:
+            if working and book.due_ns <= row[0]:
                 match(row[0])
             {", ".join(targets)} = row"""
         if heard
         else f"""
         for {", ".join(targets)} in rows:
-            if working:
+            if working and book.due_ns <= clock.now_ns:
                 match(clock.now_ns)"""
     )
     source = f"""
-def loop({", ".join(["rows", "clock", "working", "match", *arguments])}):
+def loop({", ".join(["rows", "clock", "book", "match", *arguments])}):
+    working = book.working
     bar = None
     try:{move}
             on_bar(bar)

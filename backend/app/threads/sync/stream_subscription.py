@@ -41,6 +41,11 @@ class StreamSubscription(Generic[T]):
             self._changed.notify_all()
 
     @property
+    def waiting(self) -> int:
+        """How many messages nobody has taken yet."""
+        return len(self._messages)
+
+    @property
     def closed(self) -> bool:
         """Whether no message waits and none will follow."""
         with self._changed:

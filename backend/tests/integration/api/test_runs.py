@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.core.exceptions import DatabaseError
 from app.managers.system_manager import SystemManager
 from app.managers.system_manager.record_keeping import Recorder
+from app.repositories.audit_repository import AuditRepository
 from tests import session_strategies
 from tests.api_fixtures import Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
@@ -109,8 +111,6 @@ def test_figures_are_there_before_the_record(runs: Runs, monkeypatch: pytest.Mon
 def test_a_run_that_cannot_be_recorded_has_failed(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.core.exceptions import DatabaseError
-
     def fail(*_: Any) -> None:
         raise DatabaseError("the disk is full")
 
@@ -410,6 +410,24 @@ def test_who_asked_is_in_the_audit_log(runs: Runs, gate: Any) -> None:
         entries = {entry.action: entry for entry in work.audit.list()}
     assert entries["run.start"].target == entries["run.cancel"].target == f"run:{run_id}"
     assert entries["run.start"].actor == "trader"
+
+
+def test_what_is_refused_or_cannot_be_written_down_is_not_run(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert runs.client.post("/api/v1/runs", json={"config": "nothing"}).status_code == 422
+    with runs.api.work() as work:
+        assert [each.action for each in work.audit.list() if each.action == "run.start"] == []
+    name = runs.named("sample", sample_config())
+
+    def fail(*_: Any) -> None:
+        raise DatabaseError("the disk is full")
+
+    monkeypatch.setattr(AuditRepository, "add", fail)
+    answer = runs.client.post("/api/v1/runs", json={"config": name})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "DATABASE_ERROR")
+    assert runs.client.get("/api/v1/runs/queue").json() == {"items": []}
+    assert runs.api.installation.records() == ()
 
 
 def test_a_viewer_may_look_and_no_more(runs: Runs, api: Api) -> None:

@@ -11,7 +11,6 @@ from app.cli.session_tables import (
     render_account,
     render_session_data,
     render_status,
-    session_rows,
     speed_text,
 )
 from app.core.enums import SystemState
@@ -21,6 +20,7 @@ from app.core.session_data import SessionData
 from app.core.types import MINUTE_NS
 from app.managers.execution_manager.api import AccountView, PositionView
 from app.managers.system_manager.api import SystemStatus
+from app.managers.system_manager.session_series import session_rows
 from app.threads.progress import RunProgress
 from tests.system_fixtures import minutes
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.services.analytics.equity import account_curve, buy_and_hold, symbol_curve, time_grid
+from app.services.analytics.equity import account_curve, buy_and_hold, symbol_curves, time_grid
 
 
 def test_fill_at_the_open_and_fill_within_show_from_the_end_of_their_bar(runs):
@@ -41,7 +41,7 @@ def test_a_symbol_without_a_bar_keeps_its_last_close(runs):
     assert len(curve) == 3
     # 5 × 20, 5 × 20 carried over the hole, 5 × 22; and 1 × 10, 11, 12
     assert curve.position_value.tolist() == [110, 111, 122]
-    parts = [symbol_curve(log, index, curve.time_ns) for index in (0, 1)]
+    parts = list(symbol_curves(log, curve.time_ns))
     assert sum(part.equity - 1000 for part in parts).tolist() == (curve.equity - 1000).tolist()
 
 

@@ -6,7 +6,7 @@ Both tables have few rows per run, so that to keep them sorted costs a run nothi
 from alembic import op
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,99 @@
+"""Parameters that several routes have: symbols, intervals, spans of time."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Path, Query
+from pydantic import PlainValidator, WithJsonSchema
+
+from app.core.types import DAY_NS, SECOND_NS
+
+Symbol = Annotated[
+    str,
+    Path(
+        max_length=64,
+        pattern=r"^[!-~]([ -~]*[!-~])?$",
+        description="A symbol; `/` in it may be written as it is.",
+        examples=["ALPHA"],
+    ),
+]
+
+_INTERVAL = (
+    r"^(([1-9]|[1-9][0-9]|[1-9][0-9][0-9]|1[0-3][0-9][0-9]|14[0-3][0-9]|1440)m"
+    r"|([1-9]|1[0-9]|2[0-4])h|1d|1w)$"
+)
+
+BarInterval = Annotated[
+    str,
+    Query(pattern=_INTERVAL, description="`1m` to `1440m`, `1h` to `24h`, `1d` or `1w`."),
+]
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _moment(text: Any) -> date:
+    """A date, or an aware or naive datetime."""
+    try:
+        if len(text) == 10:
+            return date.fromisoformat(text)
+        if len(text) > 10 and text[10] in "Tt ":
+            return datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError("is no date (2024-01-31) or time (2024-01-31T14:30:00Z)")
+
+
+_WHEN: tuple[Any, ...] = (
+    PlainValidator(_moment),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "format": "date"},
+                {"type": "string", "format": "date-time"},
+            ]
+        }
+    ),
+)
+
+Start = Annotated[
+    date | None,
+    *_WHEN,
+    Query(description="From this date of the market, or this instant, on."),
+]
+End = Annotated[
+    date | None,
+    *_WHEN,
+    Query(description="Up to this date, that day included, or before this instant."),
+]
+FirstDate = Annotated[date | None, Query(description="First date of the market.")]
+LastDate = Annotated[date | None, Query(description="Last date of the market, included.")]
+
+
+def span_of(start: date | None, end: date | None, timezone: str) -> tuple[int, int]:
+    """``[first_ns, last_ns)`` of what was asked for; what is left out does not bound it.
+
+    Whatever is said, the ends lie between 1970 and 2200: there is nothing outside.
+    """
+    first_ns = 0 if start is None else _instant_ns(start, timezone)
+    last_ns = _instant_ns(date(_LAST_YEAR, 12, 31), timezone)
+    if end is not None:
+        whole_day = 0 if isinstance(end, datetime) else DAY_NS
+        last_ns = _instant_ns(end, timezone, after_ns=whole_day)
+    return first_ns, last_ns
+
+
+def _instant_ns(moment: date, timezone: str, *, after_ns: int = 0) -> int:
+    year = min(max(moment.year, _FIRST_YEAR), _LAST_YEAR)
+    if year != moment.year:
+        edge = date(_FIRST_YEAR, 1, 1) if moment.year < year else date(_LAST_YEAR, 12, 31)
+        moment, after_ns = edge, 0
+    zone = ZoneInfo(timezone)
+    if not isinstance(moment, datetime):
+        day = moment + timedelta(days=after_ns // DAY_NS)
+        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # given a zone below
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
+    passed = moment - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * SECOND_NS + passed.microseconds * 1_000

@@ -1,0 +1,55 @@
+"""API keys: everybody's own, and everybody's for admins."""
+
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.api.access import Actor
+from app.api.audit import Sender
+from app.api.errors import refusal
+from app.api.lists import Listed
+from app.api.platform import Served
+from app.api.schemas.users import ApiKeyPage, ApiKeyView, MadeApiKey, NewApiKeyRequest
+from app.core.exceptions import PermissionDeniedError
+from app.core.users import Role
+
+router = APIRouter(prefix="/api-keys", tags=["api-keys"])
+_UNKNOWN = refusal(404, "There is no such key of yours.")
+_TAKEN = refusal(409, "There is a key of that name.")
+
+
+@router.get("", summary="API keys")
+def api_keys(
+    platform: Served,
+    actor: Actor,
+    listed: Listed,
+    user_id: Annotated[
+        UUID | None, Query(description="Of one user; without it one's own, or all for admins.")
+    ] = None,
+) -> ApiKeyPage:
+    """Newest first, revoked ones included; sort by `created_at`."""
+    sees_all = actor.may(Role.ADMIN)
+    if not sees_all and user_id not in (None, actor.user_id):
+        raise PermissionDeniedError("keys of other users are for admins")
+    owner = user_id if sees_all else actor.user_id
+    page = platform.users.keys.page(replace(listed, filters={"user_id": owner}))
+    items = [ApiKeyView.model_validate(each) for each in page.items]
+    return ApiKeyPage(items=items, next_cursor=page.next_cursor)
+
+
+@router.post("", status_code=201, responses=_TAKEN, summary="Make an API key of one's own")
+def create(body: NewApiKeyRequest, platform: Served, actor: Actor, sender: Sender) -> MadeApiKey:
+    """Its scopes stay within one's role. The secret is shown once; a key cannot make keys."""
+    if actor.api_key_id is not None:
+        raise PermissionDeniedError("an API key cannot make keys: log in")
+    made = platform.users.keys.create(actor.user_id, body.name, body.scopes, sender, days=body.days)
+    return MadeApiKey(api_key=ApiKeyView.model_validate(made.api_key), secret=made.secret)
+
+
+@router.delete("/{key_id}", status_code=204, responses=_UNKNOWN, summary="Revoke an API key")
+def revoke(key_id: UUID, platform: Served, actor: Actor, sender: Sender) -> None:
+    """For ever. One's own; admins: anybody's."""
+    owner = None if actor.may(Role.ADMIN) else actor.user_id
+    platform.users.keys.revoke(key_id, sender, owner=owner)

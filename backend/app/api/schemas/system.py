@@ -1,0 +1,114 @@
+"""The system: what it is asked to do, and what it says that it does."""
+
+from datetime import date
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.api.schemas.values import Asked, Known, Moment, Whole, moment_of
+from app.core.enums import SystemState
+from app.managers.system_manager.api import SystemStatus
+from app.threads.progress import RunProgress
+
+ConfigName = Annotated[str, Field(min_length=1, max_length=100)]
+InlineConfig = Annotated[dict[str, Any], Field(min_length=1)]
+
+
+class StartRequest(Asked):
+    """Which session to start."""
+
+    config: ConfigName | InlineConfig = Field(
+        description="The name of a session config on the server, or a session config itself. "
+        "One that is sent may name shipped strategies and files of the strategies folder.",
+        examples=["example_session"],
+    )
+    paused: bool = Field(
+        default=False, strict=True, description="Hold it before its first instant."
+    )
+
+
+class StepRequest(Asked):
+    """How far to let a paused session go on."""
+
+    count: Whole = Field(
+        1, ge=1, le=1_000, description="Instants at which bars close.", examples=[1]
+    )
+
+
+class SpeedRequest(Asked):
+    """How fast time goes."""
+
+    speed_multiplier: float = Field(
+        strict=True,
+        ge=0,
+        le=1e9,
+        allow_inf_nan=False,
+        description="Seconds of the market that pass in one; 0: as fast as it goes.",
+        examples=[60],
+    )
+
+
+class Progress(BaseModel):
+    """How far the run is."""
+
+    session: date | None = Field(description="Null before the first session has begun.")
+    market_time: Moment | None
+    sessions_done: int
+    sessions_total: int
+    bars: int
+    bars_per_s: Known
+    equity: Known
+    pnl: Known = Field(description="Equity less starting cash, in the quote currency.")
+    positions: dict[str, float] = Field(description="Units held per symbol, signed.")
+    orders: int
+
+    @classmethod
+    def of(cls, progress: RunProgress) -> Self:
+        """As the API tells it."""
+        return cls(
+            session=progress.session,
+            market_time=moment_of(progress.now_ns) if progress.now_ns else None,
+            sessions_done=progress.sessions_done,
+            sessions_total=progress.sessions_total,
+            bars=progress.bars,
+            bars_per_s=progress.bars_per_s,
+            equity=progress.equity,
+            pnl=progress.pnl,
+            positions=progress.positions,
+            orders=progress.orders,
+        )
+
+
+class Status(BaseModel):
+    """What the system is doing."""
+
+    state: SystemState = Field(examples=["RUNNING"])
+    run_id: UUID | None = Field(description="What the run is known by in the record.")
+    session_name: str | None = Field(examples=["example_session"])
+    reason: str | None = Field(description="Why it failed; null if it did not.")
+    notice: str | None = Field(description="What a person should know of a session that goes on.")
+    speed: float = Field(description="Market seconds a second; 0: as fast as it goes.")
+    progress: Progress | None
+    threads: dict[str, bool] = Field(description="Which threads of the run are alive.")
+
+    @classmethod
+    def of(cls, status: SystemStatus) -> Self:
+        """As the API tells it."""
+        return cls(
+            state=status.state,
+            run_id=status.run_id,
+            session_name=status.session_name,
+            reason=status.reason,
+            notice=status.notice,
+            speed=status.speed,
+            progress=Progress.of(status.progress) if status.progress else None,
+            threads=dict(status.threads),
+        )
+
+
+class ConfigNames(BaseModel):
+    """The session configs that can be started by name."""
+
+    items: list[str] = Field(examples=[["example_session"]])
+    next_cursor: str | None = Field(None, description="Always null: the list is whole.")

@@ -1,0 +1,80 @@
+"""docs/api.md: its lines are typed into a shell, against a real server on a real socket."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from app.core.users import Role
+from tests.api_fixtures import Api
+from tests.served_api import served
+from tests.unit.docs.conftest import REPOSITORY, demo_folder
+
+__all__ = ["demo_folder"]
+PAGE = REPOSITORY / "docs" / "api.md"
+PATIENCE_S = 60
+
+
+@pytest.fixture
+def address(api: Api, demo_folder: Path) -> Iterator[str]:
+    """A server on an installation with the demo's bars."""
+    shutil.copytree(demo_folder / "backend" / "data" / "bars", api.settings.bars_dir)
+    with served(api.app) as url:
+        yield url
+
+
+def steps() -> list[tuple[str, str | None]]:
+    """What is typed, and what the page says comes of it; None where it does not say."""
+    text = PAGE.read_text(encoding="utf-8")
+    found = re.findall(
+        r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", text, re.MULTILINE | re.DOTALL
+    )
+    return [(typed, shown or None) for typed, shown in found]
+
+
+def typed_into_a_shell(lines: str, folder: Path, token: str) -> str:
+    done = subprocess.run(
+        ["bash", "-c", f"set -euo pipefail\nshopt -s expand_aliases\nstate=\n{lines}"],
+        cwd=folder,
+        env=os.environ | {"TOKEN": token},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE_S,
+    )
+    assert done.returncode == 0, (lines, done.stdout, done.stderr)
+    return done.stdout
+
+
+def test_the_page_does_what_it_says(api, address, tmp_path) -> None:
+    told = {}
+    for lines, shown in steps():
+        here = lines.replace("http://127.0.0.1:8000", address)
+        told[lines] = typed_into_a_shell(here, tmp_path, api.token(Role.TRADER))
+        if shown is not None:
+            assert told[lines] == shown
+        else:
+            assert "null" not in told[lines].splitlines(), lines
+    (market,) = (
+        out for lines, out in told.items() if "read" not in lines and "symbols \\" in lines
+    )
+    lines = market.splitlines()
+    assert '"symbol":"ALPHA"' in lines[0]
+    assert '"timestamp":"2025-11-06T14:30:00Z"' in lines[1]
+    assert lines[3] == "symbol,timestamp,open,high,low,close,volume"
+    assert '"DATA_NOT_FOUND"' in lines
+    assert len(pl.read_ipc_stream(tmp_path / "alpha.arrows")) == 10_000
+
+
+def test_every_route_of_these_subjects_is_on_the_page(api) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    for path in api.app.openapi()["paths"]:
+        subject = path.removeprefix("/api/v1/").split("/")[0]
+        if subject in ("system", "session", "market-data"):
+            ends = path.removeprefix(f"/api/v1/{subject}/").split("/")[0]
+            assert f"/{ends}" in text, path

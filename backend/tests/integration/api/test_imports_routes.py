@@ -1,0 +1,232 @@
+"""Files that are uploaded: stored, followed, bounded, and never named by who sent them."""
+
+import csv
+import gzip
+import io
+import time
+from datetime import date
+from pathlib import Path
+from threading import Event
+
+import polars as pl
+import pytest
+from starlette.testclient import TestClient
+
+from app.managers.data_manager import DataManager
+from tests.api_fixtures import Api
+from tests.system_fixtures import minutes
+
+MSFT = "stockcharts/us_equity_1m_MSFT_2016.csv.gz"
+IMPORT = "/api/v1/market-data/import"
+HEADER = "timestamp,open,high,low,close,volume\n"
+GOOD = "2024-01-08T14:30:00Z,10,11,9,10.5,100\n"
+MIB = 1 << 20
+
+
+@pytest.fixture
+def trader(api: Api) -> TestClient:
+    return api.as_("trader")
+
+
+def upload(client: TestClient, content: bytes | str, name: str = "bars.csv", **fields: str):
+    return client.post(IMPORT, files={"file": (name, content)}, data=fields)
+
+
+def outcome_of(client: TestClient, answer) -> dict[str, object]:
+    """What an import came to, asked for until it is over."""
+    assert answer.status_code == 202, answer.text
+    for _ in range(500):
+        status = client.get(f"/api/v1/market-data/imports/{answer.json()['id']}").json()
+        if status["state"] != "running":
+            return status
+        time.sleep(0.01)
+    raise AssertionError(status)
+
+
+def test_a_real_file(api, trader, shared_data) -> None:
+    content = (shared_data / MSFT).read_bytes()
+    rows = list(csv.DictReader(io.StringIO(gzip.decompress(content).decode())))
+    status = outcome_of(trader, upload(trader, content, "msft.csv.gz"))
+    assert (status["state"], status["progress"], status["error"]) == ("completed", 1.0, None)
+    outcome = status["outcome"]
+    assert (outcome["rows"], outcome["rejected"]) == (len(rows), 0)
+    (symbol,) = outcome["symbols"]
+    assert symbol["symbol"] == "MSFT"
+    assert symbol["added"] == len(rows)
+    assert symbol["first"] == rows[0]["timestamp"]
+    assert symbol["sessions"] == len({row["timestamp"][:10] for row in rows})
+    assert symbol["coverage_pct"] == 100.0  # 390 minutes of each day, and one after the close
+    assert symbol["outside"] == symbol["sessions"]
+    assert api.installation.storage.coverage("MSFT").rows == len(rows)
+    assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+def test_refused_rows_have_their_line_and_reason(trader) -> None:
+    bad = "2024-01-08T14:31:00Z,10,9,11,10,100\n2024-01-08T14:32:00Z,0,1,0,1,1\n"
+    status = outcome_of(trader, upload(trader, HEADER + GOOD + bad, symbol="AA"))
+    outcome = status["outcome"]
+    assert (outcome["rows"], outcome["rejected"]) == (3, 2)
+    assert [each["line"] for each in outcome["rejections"]] == [3, 4]
+    assert "do not enclose" in outcome["rejections"][0]["reason"]
+    assert "above zero" in outcome["rejections"][1]["reason"]
+
+
+def test_the_fields_of_the_form(api, trader) -> None:
+    """Chicago's 08:30 is 14:30 UTC in winter; the time is under a name of its own."""
+    text = "Zeit,open,high,low,close,volume\n2024-01-08 08:30,10,11,9,10.5,100\n"
+    fields = {"symbol": "ES", "timezone": "America/Chicago", "columns": "timestamp=Zeit"}
+    outcome = outcome_of(trader, upload(trader, text, **fields))["outcome"]
+    assert outcome["timezone"] == "America/Chicago"
+    assert outcome["symbols"][0]["first"] == "2024-01-08T14:30:00Z"
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x", "x.parquet", "../../evil.sh"])
+def test_the_kind_of_a_file_is_seen_in_it(api, trader, tmp_path, name) -> None:
+    frame = pl.read_csv(io.StringIO(HEADER + GOOD), try_parse_dates=True)
+    parquet = io.BytesIO()
+    frame.write_parquet(parquet)
+    for content in (HEADER + GOOD, gzip.compress((HEADER + GOOD).encode()), parquet.getvalue()):
+        status = outcome_of(trader, upload(trader, content, name, symbol="AA"))
+        assert status["outcome"]["rows"] == 1, status
+    assert [path.name for path in api.settings.data_dir.rglob("*evil*")] == []
+    assert not list(tmp_path.rglob("*evil*"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"PAR1 and no more",
+        b"\x1f\x8b and no more",
+        gzip.compress(b"x" * 1_000)[:-9],
+        b"\xff\xfeh\x00i\x00",
+        HEADER.encode(),
+        b"\x00" * 4_096,
+        (HEADER + "2024-01-08T14:30:00Z,a,b,c,d,e\n").encode(),
+    ],
+    ids=range(9),
+)
+def test_what_is_no_file_of_bars_fails_and_says_why(api, trader, content) -> None:
+    status = outcome_of(trader, upload(trader, content, symbol="AA"))
+    assert (status["state"], status["outcome"]) == ("failed", None)
+    message = status["error"]["message"]
+    assert message
+    assert "see the log" not in message
+    assert str(api.settings.data_dir) not in message
+    assert list(api.settings.uploads_dir.iterdir()) == []
+    assert api.installation.storage.symbols() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"symbol": " AA"}, "symbol"),
+        ({"symbol": "A" * 65}, "symbol"),
+        ({"symbol": "A\0"}, "symbol"),
+        ({"timezone": "../../etc/passwd"}, "timezone"),
+        ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"columns": "nonsense"}, "columns"),
+        ({"columns": "time" * 300}, "columns"),
+        ({"exchange": "MOON"}, "exchange"),
+        ({"surprise": "1"}, "surprise"),
+        ({"symbol": "x" * 9_000}, "body"),
+    ],
+)
+def test_a_field_that_cannot_be(trader, fields, named) -> None:
+    answer = upload(trader, HEADER + GOOD, **fields)
+    assert answer.status_code == 422
+    assert named in answer.json()["error"]["message"]
+
+
+def test_a_form_that_is_none(trader) -> None:
+    for sent in (
+        {"content": b"x"},
+        {"json": {"file": "x"}},
+        {"data": {"symbol": "AA"}},
+        {"data": {"file": "text"}},
+        {"files": [("file", b"1"), ("file", b"2")]},
+        {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
+        {"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=a"}},
+    ):
+        answer = trader.post(IMPORT, **sent)
+        assert answer.status_code == 422, (sent, answer.text)
+
+
+def test_a_file_that_is_too_large_is_not_taken(api, trader) -> None:
+    api.settings.import_max_mib = 1
+    large = upload(trader, b"x" * (MIB + 70_000))
+    assert (large.status_code, large.json()["error"]["code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+    def chunks():
+        yield b'--a\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+        for _ in range(40):
+            yield b"x" * 65_536
+
+    kind = {"Content-Type": "multipart/form-data; boundary=a"}
+    assert trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413  # unannounced
+    assert not api.settings.uploads_dir.exists()
+
+
+@pytest.mark.parametrize("kind", ["gzip", "parquet"])
+def test_a_small_file_that_holds_a_large_one_fails(api, trader, kind) -> None:
+    api.app.state.platform.imports._most_bytes = MIB
+    bomb = io.BytesIO()
+    if kind == "gzip":
+        bomb.write(gzip.compress(b"0" * (64 * MIB)))
+    else:
+        pl.DataFrame({"timestamp": pl.zeros(10**6, pl.Int64, eager=True)}).write_parquet(bomb)
+    assert len(bomb.getvalue()) < MIB // 8
+    status = outcome_of(trader, upload(trader, bomb.getvalue(), symbol="AA"))
+    assert status["state"] == "failed"
+    assert "more than 1 MiB unpacked" in status["error"]["message"]
+    assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+def test_no_more_at_once_than_may(api, trader, monkeypatch) -> None:
+    go_on = Event()
+    real = DataManager.import_from_csv
+
+    def slow(self: DataManager, path: Path, **more: object):
+        assert go_on.wait(30)
+        return real(self, path, **more)
+
+    monkeypatch.setattr(DataManager, "import_from_csv", slow)
+    first, second = (upload(trader, HEADER + GOOD, symbol=name) for name in ("AA", "BB"))
+    third = upload(trader, HEADER + GOOD, symbol="CC")
+    assert (third.status_code, third.json()["error"]["code"]) == (429, "RATE_LIMITED")
+    assert int(third.headers["retry-after"]) >= 1
+    running = trader.get(f"/api/v1/market-data/imports/{first.json()['id']}").json()
+    assert (running["state"], running["outcome"]) == ("running", None)
+    go_on.set()
+    for answer in (first, second):
+        assert outcome_of(trader, answer)["state"] == "completed"
+    assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="CC"))["state"] == "completed"
+
+
+def test_who_may_not_import_is_not_listened_to(api) -> None:
+    for client, status in ((api.anonymous(), 401), (api.as_("viewer"), 403)):
+        assert upload(client, HEADER + GOOD, symbol="AA").status_code == status
+    assert api.installation.storage.symbols() == []
+
+
+def test_an_import_is_written_down(api, trader) -> None:
+    answer = upload(trader, HEADER + GOOD, symbol="AA")
+    outcome_of(trader, answer)
+    with api.work() as work:
+        (entry,) = work.audit.list(actor_id=api.user("trader").id)
+    assert (entry.action, entry.target) == ("data.import", f"import:{answer.json()['id']}")
+
+
+def test_an_import_nobody_began_is_not_found(trader) -> None:
+    unknown = "00000000-0000-4000-8000-000000000000"
+    assert trader.get(f"/api/v1/market-data/imports/{unknown}").status_code == 404
+
+
+def test_what_is_imported_can_be_read_at_once(api, trader) -> None:
+    bars = minutes(date(2024, 1, 8))
+    api.installation.store("AA", bars)
+    text = trader.get("/api/v1/market-data/bars/AA", headers={"Accept": "text/csv"}).text
+    outcome_of(trader, upload(trader, text.replace("AA,", "BB,")))
+    one, two = (trader.get(f"/api/v1/market-data/bars/{name}").json() for name in ("AA", "BB"))
+    assert one["items"] == two["items"]
