@@ -11,7 +11,7 @@ from app.api.access import Actor
 from app.api.audit import audited
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
-from app.api.responses import errors
+from app.api.responses import errors, written
 from app.api.schemas.queries import EquityQuery, RunQuery
 from app.api.schemas.record import Equity, Listed, listed
 from app.api.schemas.runs import (
@@ -55,7 +55,7 @@ def runs(query: Annotated[RunQuery, Query()], platform: Served) -> Listed[RunSum
 @router.post("", status_code=202, responses=errors(400, 409), summary="Ask for a backtest")
 def start(
     asked: RunRequest,
-    written: WrittenBody,
+    body: WrittenBody,
     platform: Served,
     actor: Actor,
     request: Request,
@@ -66,7 +66,7 @@ def start(
     Every mistake in the config is told in `details`, by the path of its field. A run is as fast
     as the machine is: the config's speed is not heeded.
     """
-    config = session_config_of(platform, asked.config, written)
+    config = session_config_of(platform, asked.config, body)
     run_id, details = uuid4(), {"session_name": config.session_name}
     with platform.work() as work:  # what cannot be written down is not run
         audited(work, actor, request, "run.start", f"run:{run_id}", details)
@@ -98,7 +98,12 @@ def compare(
     return Comparison.of(compare_runs(*sides, tolerance=tolerance))
 
 
-@router.get("/{run_id}", responses=errors(404), summary="A run, wherever it stands")
+@router.get(
+    "/{run_id}",
+    response_model=Run,
+    responses=errors(404),
+    summary="A run, wherever it stands",
+)
 def run(
     run_id: RunId,
     platform: Served,
@@ -115,17 +120,17 @@ def run(
         Literal["end", "figures"],
         Query(description="`figures`: `metrics` are there; `end`: all of it is recorded."),
     ] = "end",
-) -> Run:
+) -> Response:
     """While it is on its way: its place, its progress. When it is over: everything it came to."""
     ticket = _followed(platform, run_id, wait_s, figures=until == "figures")
     if ticket is not None and not ticket.state.has_ended:
-        return Run.of_ticket(ticket)
+        return written(Run.of_ticket(ticket))
     try:
-        return Run.of_record(_record(platform, run_id))
+        return written(Run.of_record(_record(platform, run_id)))
     except DataNotFoundError:
         if ticket is None:
             raise
-        return Run.of_ticket(ticket)  # it could not be recorded, and says why
+        return written(Run.of_ticket(ticket))  # it could not be recorded, and says why
 
 
 @router.post("/{run_id}/cancel", responses=errors(404, 409), summary="End a run")
