@@ -22,8 +22,11 @@ from app.api.routes import (
     logs,
     market_data,
     metrics,
+    record,
     root,
+    runs,
     session,
+    strategies,
     system,
     users,
 )
@@ -48,8 +51,11 @@ ROUTERS = (
     logs.router,
     market_data.router,
     metrics.router,
+    record.router,
     root.router,
+    runs.router,
     session.router,
+    strategies.router,
     system.router,
     users.router,
 )

@@ -20,6 +20,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     At the end no request comes in any more: what is left to stop is what requests have begun.
     """
     platform: Platform = app.state.platform
+    platform.system.get_run_queue().open()
     logger.info("the API is up")
     try:
         yield
@@ -29,7 +30,8 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _end(platform: Platform) -> None:
-    """Stop the session, keep what it did."""
+    """Stop the session and the runs that were asked for, keep what they did."""
+    platform.system.get_run_queue().close()
     platform.system.stop()
     if not platform.system.wait(LAST_WORDS_S):
         logger.error("the session did not write down what it did within {} s", LAST_WORDS_S)

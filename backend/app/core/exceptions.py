@@ -2,10 +2,10 @@
 
 TradingError
 ├── ConfigurationError        wrong before we start           exit 2: mend the input and run again
+│   ├── InsufficientDataError too little is stored for what was asked: import more, or ask less
 │   └── WrongStateError       right at another moment: a session runs already, or none does
 ├── DataError                 a bar or a file is impossible   set aside, named; the rest goes on
-│   ├── DataNotFoundError     nothing stored for what was asked
-│   └── InsufficientDataError there is some, too little for what was asked
+│   └── DataNotFoundError     nothing stored for what was asked
 ├── DatabaseError             the record could not be read or written
 │   ├── ConflictError         what was to be added is there already: nothing was written
 │   └── DatabaseUnavailableError  nobody answered: nothing was written, try again
@@ -37,6 +37,10 @@ class ConfigurationError(TradingError):
         self.problems = problems
 
 
+class InsufficientDataError(ConfigurationError):
+    """The data that are stored are too few for what was asked; `problems` names each lack."""
+
+
 class WrongStateError(ConfigurationError):
     """What was asked does not fit what the system is doing now; nothing was changed."""
 
@@ -47,10 +51,6 @@ class DataError(TradingError):
 
 class DataNotFoundError(DataError):
     """Nothing is stored for what was asked."""
-
-
-class InsufficientDataError(DataError):
-    """There is data, but too little for what was asked; more has to be imported first."""
 
 
 class DatabaseError(TradingError):

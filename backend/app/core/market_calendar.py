@@ -7,6 +7,7 @@ zone's own rules, day by day, so that both sides of a daylight-saving change are
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -214,9 +215,15 @@ class MarketCalendar:
         )
 
 
+@lru_cache(maxsize=8)
 def _midnights_utc(first: int, last: int, zone: ZoneInfo) -> Int64s:
-    """UTC seconds of the local midnights of the dates `first` to `last` (ordinals, inclusive)."""
-    return np.array([_utc_seconds(day, 0, zone) for day in range(first, last + 1)], np.int64)
+    """UTC seconds of the local midnights of the dates `first` to `last` (ordinals, inclusive).
+
+    Kept, since each session's calendar asks for the same forty years.
+    """
+    return _frozen(
+        np.array([_utc_seconds(day, 0, zone) for day in range(first, last + 1)], np.int64)
+    )
 
 
 def _utc_seconds(ordinal: int, wall: int, zone: ZoneInfo) -> int:

@@ -16,6 +16,7 @@ class BacktestRunRow(Base):
     __table_args__ = (
         CheckConstraint("status IN ('completed', 'stopped', 'failed')", name="known_status"),
         Index(None, "finished_at"),
+        Index(None, "started_at"),
     )
 
     session_name: Mapped[str] = mapped_column(String(128))

@@ -51,6 +51,7 @@ class StrategyEventRow(Base):
         one_of("kind", EVENT_KINDS),
         Index(None, "strategy_id", "time_at"),
         Index(None, "run_id"),
+        Index(None, "time_at"),
     )
 
     strategy_id: Mapped[UUID] = mapped_column(ForeignKey("strategies.id", ondelete="CASCADE"))

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from sqlalchemy import Table
@@ -31,6 +33,17 @@ def new_keys(count: int, time_ns: int) -> list[str]:
     low |= words >> np.uint64(22)
     both = np.stack((high, low), axis=1).astype(">u8").tobytes().hex()
     return [both[start : start + 32] for start in range(0, len(both), 32)]
+
+
+def keys_made_at(time_ns: int) -> tuple[UUID, UUID]:
+    """The lowest and the highest key that `new_keys` may make for `time_ns`."""
+    begins = time_ns // 1_000_000 << 80
+    return UUID(int=begins), UUID(int=begins | (1 << 80) - 1)
+
+
+def milliseconds(moment: datetime) -> int:
+    """UTC nanoseconds of an instant, to the millisecond: the part of it that keys begin with."""
+    return round(moment.timestamp() * 1_000) * 1_000_000
 
 
 def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:

@@ -10,6 +10,7 @@ from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.run_record import RunRecord
 from app.models.backtest_run import BacktestRunRow
 
+_WHOLE_KEY = 32
 _FIELDS = tuple(field.name for field in fields(RunRecord))
 
 
@@ -39,20 +40,23 @@ class RunRepository:
         prefix = str(run_id).replace("-", "").lower()
         if not prefix or set(prefix) - set("0123456789abcdef"):
             raise ConfigurationError(f"run id {run_id!r} is not hexadecimal: see `run list`")
+        if len(prefix) == _WHOLE_KEY and (row := self._db.get(BacktestRunRow, UUID(prefix))):
+            return run_of(row)
         key = func.replace(cast(BacktestRunRow.id, String), "-", "")
         rows = self._db.scalars(select(BacktestRunRow).where(key.startswith(prefix)).limit(2)).all()
         if not rows:
             raise DataNotFoundError(f"there is no run {run_id}: see `run list`")
         if len(rows) > 1:
             raise ConfigurationError(f"several runs begin with {run_id}: give more of the id")
-        return _record(rows[0])
+        return run_of(rows[0])
 
     def list(self, limit: int = 20) -> tuple[RunRecord, ...]:
         """The runs that finished last, newest first."""
         order = (BacktestRunRow.finished_at.desc(), BacktestRunRow.started_at.desc())
         rows = self._db.scalars(select(BacktestRunRow).order_by(*order).limit(limit))
-        return tuple(_record(row) for row in rows)
+        return tuple(run_of(row) for row in rows)
 
 
-def _record(row: BacktestRunRow) -> RunRecord:
+def run_of(row: BacktestRunRow) -> RunRecord:
+    """A row as a value."""
     return RunRecord(**{name: getattr(row, name) for name in _FIELDS})

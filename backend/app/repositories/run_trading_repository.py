@@ -22,7 +22,7 @@ from app.models.trading_record import (
     PositionRow,
     TradeRow,
 )
-from app.repositories.bulk import insert_rows, instants, new_keys
+from app.repositories.bulk import insert_rows, instants, milliseconds, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 
 SIMULATED = "simulated"
@@ -44,7 +44,7 @@ class RunTradingRepository:
         account_id = self._account(run_id, trading)
         writer = _Writer(self._db, run_id.hex, account_id.hex, [key.hex for key in strategies])
         writer.price_step = trading.price_step
-        writer.time_ns = round(finished.timestamp() * 1_000) * 1_000_000
+        writer.time_ns = milliseconds(finished)
         writer.orders = writer.write(OrderRow, trading.orders)
         writer.write(OrderEventRow, trading.order_events)
         writer.write(FillRow, trading.fills)

@@ -33,7 +33,7 @@ class StrategyRepository:
             )
         )
         if known is not None:
-            return _strategy(known)
+            return strategy_of(known)
         row = StrategyRow(
             id=uuid4(),
             name=definition.name,
@@ -46,7 +46,7 @@ class StrategyRepository:
         self._db.add(row)
         self._db.flush()
         self.add_event(row.id, time, "created", f"{definition.name} is known from now on")
-        return _strategy(row)
+        return strategy_of(row)
 
     def get(self, strategy_id: UUID) -> StrategyRecord:
         """The strategy with that id.
@@ -54,7 +54,7 @@ class StrategyRepository:
         Raises:
             DataNotFoundError: there is none.
         """
-        return _strategy(self._row(strategy_id))
+        return strategy_of(self._row(strategy_id))
 
     def list(self, *, lifecycle: Lifecycle | None = None) -> tuple[StrategyRecord, ...]:
         """The known strategies by name, then by when they became known."""
@@ -63,7 +63,7 @@ class StrategyRepository:
         )
         if lifecycle is not None:
             query = query.where(StrategyRow.lifecycle == lifecycle)
-        return tuple(_strategy(row) for row in self._db.scalars(query))
+        return tuple(strategy_of(row) for row in self._db.scalars(query))
 
     def set_lifecycle(self, strategy_id: UUID, lifecycle: Lifecycle, time: datetime) -> None:
         """Move a strategy to another part of its life, and keep that it was.
@@ -109,17 +109,7 @@ class StrategyRepository:
             .where(StrategyEventRow.strategy_id == strategy_id)
             .order_by(StrategyEventRow.time_at, StrategyEventRow.id)
         )
-        return tuple(
-            StrategyEvent(
-                id=row.id,
-                strategy_id=row.strategy_id,
-                run_id=row.run_id,
-                time=row.time_at,
-                kind=row.kind,
-                message=row.message,
-            )
-            for row in rows
-        )
+        return tuple(event_of(row) for row in rows)
 
     def _row(self, strategy_id: UUID) -> StrategyRow:
         row = self._db.get(StrategyRow, strategy_id)
@@ -134,7 +124,8 @@ def fingerprint_of(definition: StrategyDefinition) -> str:
     return sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def _strategy(row: StrategyRow) -> StrategyRecord:
+def strategy_of(row: StrategyRow) -> StrategyRecord:
+    """A row as a value."""
     return StrategyRecord(
         id=row.id,
         definition=StrategyDefinition(
@@ -145,4 +136,16 @@ def _strategy(row: StrategyRow) -> StrategyRecord:
         ),
         lifecycle=row.lifecycle,  # type: ignore[arg-type]  # one of them, says the database
         regime_notes=row.regime_notes,
+    )
+
+
+def event_of(row: StrategyEventRow) -> StrategyEvent:
+    """A row as a value."""
+    return StrategyEvent(
+        id=row.id,
+        strategy_id=row.strategy_id,
+        run_id=row.run_id,
+        time=row.time_at,
+        kind=row.kind,
+        message=row.message,
     )

@@ -74,7 +74,7 @@ class TradingRepository:
         row = self._db.scalar(select(AccountRow).where(AccountRow.run_id == run_id))
         if row is None:
             raise DataNotFoundError(f"run {run_id} left no account: run it again to have one")
-        return _value(AccountRecord, row)
+        return value_of(AccountRecord, row)
 
     def counts(self, run_id: UUID) -> dict[str, int]:
         """How many rows of each kind a run left; all zero for a run that left none."""
@@ -100,7 +100,7 @@ class TradingRepository:
         """Every transition of an order."""
         query = select(OrderEventRow).where(OrderEventRow.order_id == order_id)
         rows = self._db.scalars(query.order_by(OrderEventRow.sequence))
-        return tuple(_value(OrderEventRecord, row) for row in rows)
+        return tuple(value_of(OrderEventRecord, row) for row in rows)
 
     def fills(
         self, account_id: UUID, *, after: UUID | None = None, limit: int = _LIMIT
@@ -138,7 +138,7 @@ class TradingRepository:
         if session_closes:
             query = query.where(EquityPointRow.is_session_close)
         rows = self._db.scalars(query.order_by(EquityPointRow.time_at))
-        return tuple(_value(EquityPoint, row) for row in rows)
+        return tuple(value_of(EquityPoint, row) for row in rows)
 
     def signals(
         self, run_id: UUID, *, after: UUID | None = None, limit: int = _LIMIT
@@ -165,10 +165,10 @@ class TradingRepository:
         if after is not None:
             query = query.where(key > after)
         rows = self._db.scalars(query.order_by(key).limit(limit))
-        return tuple(_value(value, row) for row in rows)
+        return tuple(value_of(value, row) for row in rows)
 
 
-def _value(value: type[Value], row: Base) -> Value:
+def value_of(value: type[Value], row: Base) -> Value:
     """The fields of a value from the row's columns: times without their ``_at``."""
     columns = {name.removesuffix("_at"): name for name in row.__table__.c.keys()}  # noqa: SIM118  # a column collection iterates over columns
     given = {}

@@ -12,8 +12,11 @@ from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
 from app.repositories.idempotency_repository import IdempotencyRepository
 from app.repositories.invitation_repository import InvitationRepository
+from app.repositories.record_repository import RecordRepository
 from app.repositories.run_repository import RunRepository
+from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.symbol_repository import SymbolRepository
+from app.repositories.trading_repository import TradingRepository
 from app.repositories.user_repository import UserRepository
 
 
@@ -46,6 +49,9 @@ class UnitOfWork:
     calendars: CalendarRepository
     runs: RunRepository
     idempotency: IdempotencyRepository
+    strategies: StrategyRepository
+    trading: TradingRepository
+    record: RecordRepository
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
@@ -65,6 +71,9 @@ class UnitOfWork:
         self.calendars = CalendarRepository(db)
         self.runs = RunRepository(db)
         self.idempotency = IdempotencyRepository(db)
+        self.strategies = StrategyRepository(db)
+        self.trading = TradingRepository(db)
+        self.record = RecordRepository(db)
         return self
 
     def __exit__(

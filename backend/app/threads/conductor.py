@@ -88,18 +88,23 @@ class SessionConductor:
         if instant_ns > self._present_ns:
             self._move_to(instant_ns)
         self._publish(self._simulation.data)
-        if perf_counter() - self._published_s >= _PUBLISH_EVERY_S:
+        if self._is_time_to_show():
             self._show(self._present_ns)
 
     def leave(self, number: int) -> None:
         """The session has ended: show its close."""
         self._move_to(self._sessions.close_ns.item(number))
         self._publish(self._simulation.data)
-        self._board.publish(self._progress(self._present_ns, number + 1))
+        is_last = number + 1 == len(self._sessions)
+        if is_last or not self.is_free or self._is_time_to_show():
+            self._show(self._present_ns)
 
     def _move_to(self, instant_ns: int) -> None:
         self._present_ns = self._simulation.data.visible_ns = instant_ns
         self._time.move_to(instant_ns)
+
+    def _is_time_to_show(self) -> bool:
+        return perf_counter() - self._published_s >= _PUBLISH_EVERY_S
 
     def _show(self, now_ns: int) -> None:
         """Publish progress, with the session's time `now_ns`."""

@@ -16,8 +16,8 @@ from app.threads.sync import RunControl, StreamSubscription
 from app.threads.worker import Worker
 
 
-class DataQualityManager(Worker):
-    """Scores whole sessions as their bars arrive; never holds the stream up.
+class SessionScores:
+    """Scores of whole sessions, slab by slab; SessionData is told the latest.
 
     A derived bar has the score of the minutes it is made of, which
     `quality_scoring.derived_quality` works out when somebody asks.
@@ -25,34 +25,20 @@ class DataQualityManager(Worker):
 
     def __init__(
         self,
-        control: RunControl,
-        *,
         data: SessionData,
+        *,
         symbols: Sequence[str],
         sessions: SessionGrid,
         halts: Sequence[MarketHalt],
-        arrivals: StreamSubscription[Slab],
         enabled: bool,
     ) -> None:
-        super().__init__("DataQualityManager", control)
         self._data = data
         self._symbols = tuple(symbols)
         self._sessions = sessions
         self._halted = halted_minutes(halts)
-        self._arrivals = arrivals
         self._enabled = enabled
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
         self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
-
-    def work(self) -> None:
-        """Score until no more bars will arrive."""
-        while not (self._arrivals.closed or self.control.failure):
-            slab = self._arrivals.wait_for_notification(timeout=0.1)
-            if slab is not None and self._enabled:
-                with self.working():
-                    self._score(slab)
-        if self._arrivals.dropped:
-            logger.warning("{} arrivals were not scored for quality", self._arrivals.dropped)
 
     @property
     def percentages(self) -> Mapping[str, Floats]:
@@ -65,7 +51,10 @@ class DataQualityManager(Worker):
             symbol: _summary(scored, traded) for symbol, scored in self._scored.items() if scored
         }
 
-    def _score(self, slab: Slab) -> None:
+    def step(self, slab: Slab) -> None:
+        """Score the sessions of `slab`, if they are to be scored."""
+        if not self._enabled:
+            return
         sessions = self._sessions.slice(slab.first, slab.last)
         for symbol in self._symbols:
             quality = session_quality(slab.minutes[symbol], sessions, halted=self._halted)
@@ -73,6 +62,36 @@ class DataQualityManager(Worker):
             if not slab.is_history:
                 self._scored[symbol].append(quality)
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
+
+
+class DataQualityManager(Worker):
+    """Scores sessions as their bars arrive; never holds the stream up."""
+
+    def __init__(
+        self,
+        control: RunControl,
+        *,
+        scores: SessionScores,
+        arrivals: StreamSubscription[Slab],
+    ) -> None:
+        super().__init__("DataQualityManager", control)
+        self._arrivals = arrivals
+        self.scores = scores
+
+    def work(self) -> None:
+        """Score until no more bars will arrive."""
+        while not (self._arrivals.closed or self.control.failure):
+            slab = self._arrivals.wait_for_notification(timeout=0.1)
+            if slab is not None:
+                with self.working():
+                    self.scores.step(slab)
+        if self._arrivals.dropped:
+            logger.warning("{} arrivals were not scored for quality", self._arrivals.dropped)
+
+    @property
+    def percentages(self) -> Mapping[str, Floats]:
+        """Per symbol, the score of each session of the grid; NaN where none was made."""
+        return self.scores.percentages
 
 
 def _summary(scored: Sequence[QualityColumns], traded: int) -> dict[str, object]:

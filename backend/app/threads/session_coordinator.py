@@ -35,6 +35,28 @@ class Itinerary:
     first_session: int
     prefetch_days: int
 
+    def slabs(self, read: BarReader) -> Iterator[Slab]:
+        """History, then slabs of whole sessions, each read when it is asked for."""
+        if self.first_session:
+            yield self._slab(read, 0, self.first_session, is_history=True)
+        first, bars = self.first_session, _FIRST_SLAB_BARS
+        while first < len(self.sessions):
+            last = min(len(self.sessions), first + self._sessions_of(first, bars))
+            yield self._slab(read, first, last, is_history=False)
+            first, bars = last, min(2 * bars, _LARGEST_SLAB_BARS)
+
+    def _sessions_of(self, first: int, bars: int) -> int:
+        """How many sessions have about so many bars, going by the length of the first."""
+        grid = self.sessions
+        minutes = int(grid.close_ns[first] - grid.open_ns[first]) // 60_000_000_000
+        return max(self.prefetch_days, bars // max(1, minutes * len(self.symbols)))
+
+    def _slab(self, read: BarReader, first: int, last: int, *, is_history: bool) -> Slab:
+        grid = self.sessions
+        begin_ns, end_ns = int(grid.open_ns[first]), int(grid.close_ns[last - 1])
+        minutes = {symbol: read(symbol, begin_ns, end_ns) for symbol in self.symbols}
+        return Slab(first, last, end_ns, minutes, is_history)
+
 
 class SessionCoordinator(Worker):
     """Reads history and sessions from the store and sends them on their way."""
@@ -68,35 +90,14 @@ class SessionCoordinator(Worker):
             self._end()
 
     def _send_slabs(self) -> None:
-        for slab in self._slab_sequence():
+        slabs = self._itinerary.slabs(self._read_one)
+        while not self.control.stopping and (slab := next(slabs, None)) is not None:
             logger.debug("sessions {} to {} read", slab.first, slab.last - 1)
             if not self._slabs.put(slab):
                 break
             self._arrivals.notify(slab)
         self._slabs.close()
 
-    def _slab_sequence(self) -> Iterator[Slab]:
-        trip = self._itinerary
-        if trip.first_session:
-            yield self._slab(0, trip.first_session, is_history=True)
-        first, bars = trip.first_session, _FIRST_SLAB_BARS
-        while first < len(trip.sessions) and not self.control.stopping:
-            last = min(len(trip.sessions), first + self._sessions_of(first, bars))
-            yield self._slab(first, last, is_history=False)
-            first, bars = last, min(2 * bars, _LARGEST_SLAB_BARS)
-
-    def _sessions_of(self, first: int, bars: int) -> int:
-        """How many sessions have about so many bars, going by the length of the first."""
-        grid = self._itinerary.sessions
-        minutes = int(grid.close_ns[first] - grid.open_ns[first]) // 60_000_000_000
-        per_session = max(1, minutes * len(self._itinerary.symbols))
-        return max(self._itinerary.prefetch_days, bars // per_session)
-
-    def _slab(self, first: int, last: int, *, is_history: bool) -> Slab:
-        grid = self._itinerary.sessions
-        begin_ns, end_ns = int(grid.open_ns[first]), int(grid.close_ns[last - 1])
-        minutes: dict[str, BarColumns] = {}
-        for symbol in self._itinerary.symbols:
-            with self.working():
-                minutes[symbol] = self._read(symbol, begin_ns, end_ns)
-        return Slab(first, last, end_ns, minutes, is_history)
+    def _read_one(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
+        with self.working():
+            return self._read(symbol, first_ns, last_ns)

@@ -4,9 +4,9 @@ import ctypes
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
+from typing import Protocol
 
 from app.core.exceptions import StageFailedError, StrategyHungError
-from app.threads.analysis_engine import AnalysisEngine
 from app.threads.sync import RunControl
 from app.threads.worker import Worker
 
@@ -32,6 +32,22 @@ class Patience:
     grace_s: float = 2.0
 
 
+class Player(Protocol):
+    """The thread that calls the strategies."""
+
+    name: str
+    control: RunControl
+    finished: Event
+
+    @property
+    def ident(self) -> int | None:
+        """What Python knows the thread by, once it runs."""
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it decides now, instead of waiting for bars or for its time."""
+
+
 class Watchdog(Worker):
     """Looks several times a second at every thread of a run, until `ended`.
 
@@ -46,7 +62,7 @@ class Watchdog(Worker):
         self,
         control: RunControl,
         *,
-        analysis: AnalysisEngine,
+        analysis: Player,
         workers: Sequence[Worker],
         heartbeat: Callable[[], object],
         patience: Patience,
@@ -54,7 +70,7 @@ class Watchdog(Worker):
         ended: Event,
     ) -> None:
         super().__init__("Watchdog", control)
-        self._threads: tuple[Worker, ...] = (analysis, *workers)
+        self._ends = [analysis.finished, *(worker.finished for worker in workers)]
         self._calls = _CallWatch(analysis, heartbeat, patience)
         self._workers = [_WorkerWatch(worker, patience) for worker in workers]
         self._end = end
@@ -68,7 +84,7 @@ class Watchdog(Worker):
                 if watch.hangs():
                     self.control.fail(watch.worker.name, StageFailedError(watch.what_is_wrong()))
                     watch.worker.finished.set()
-            if all(thread.finished.is_set() for thread in self._threads):
+            if all(end.is_set() for end in self._ends):
                 self._end()
 
 
@@ -76,7 +92,7 @@ class _CallWatch:
     """Whether a call of a strategy comes back."""
 
     def __init__(
-        self, analysis: AnalysisEngine, heartbeat: Callable[[], object], patience: Patience
+        self, analysis: Player, heartbeat: Callable[[], object], patience: Patience
     ) -> None:
         self._analysis = analysis
         self._control = analysis.control

@@ -13,20 +13,21 @@ from sqlalchemy.orm import Session
 from app.config.settings import HOME, Settings, get_settings
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError, WrongStateError
-from app.core.run_record import RunRecord, RunStatus
+from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import make_record, make_result
+from app.managers.system_manager.conclusion import make_record, make_result, outcome
 from app.managers.system_manager.figures import EndedRuns, engine_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
+from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.session_scores import SessionScore, scores_of
 from app.managers.system_manager.status import SystemStatus
-from app.managers.system_manager.wording import ended_alone, explained
+from app.managers.system_manager.wording import explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
 from app.models.database import session_factory
@@ -80,6 +81,7 @@ class SystemManager:
         self.hub = Hub()
         """Where sessions leave what happens in them, for whoever listens."""
         self._announced_s = 0.0
+        self._run_queue = RunQueue(self._settings, clock=self._clock)
         self._run: SessionRun | None = None
         self._run_id: UUID = uuid4()
         self._started_ns = 0
@@ -104,6 +106,10 @@ class SystemManager:
     def get_execution_manager(self) -> ExecutionManager:
         """The façade of orders and positions."""
         return self._execution_manager
+
+    def get_run_queue(self) -> RunQueue:
+        """Backtests that are run one after the other, beside any session."""
+        return self._run_queue
 
     def get_session_data(self) -> SessionData | None:
         """All data of the running session, or of the last one; None before the first."""
@@ -377,7 +383,7 @@ class SystemManager:
         if run.log is None:
             return
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
-        status, reason = _outcome(run)
+        status, reason = outcome(run)
         with Recorder(self._settings) as recorder:
             result = make_result(run, run.log).compute()
             record = make_record(
@@ -414,12 +420,3 @@ class _BacktestTime:
     def move_to(self, now_ns: int) -> None:
         """Time is `now_ns`, within the session."""
         self._time_manager.set_backtest_time_ns(now_ns)
-
-
-def _outcome(run: SessionRun) -> tuple[RunStatus, str | None]:
-    if run.control.failure:
-        return "failed", explained(*run.control.failure)
-    ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
-    if run.control.stopped_by_user:
-        return "stopped", "; ".join(["stopped on request", *ended])
-    return "completed", "; ".join(ended) or None

@@ -17,8 +17,8 @@ from app.core.quality_gate import REFUSAL
 from app.core.run_log import RunLog
 from app.core.run_record import RunRecord, RunStatus
 from app.core.types import Floats
-from app.managers.system_manager.session_run import SessionRun
-from app.managers.system_manager.wording import in_words
+from app.managers.system_manager.played_run import PlayedRun
+from app.managers.system_manager.wording import ended_alone, explained, in_words
 from app.services.analytics.info import RunInfo
 from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import session_rows
@@ -26,10 +26,15 @@ from app.services.market_data.parquet_storage import fingerprint
 from app.services.reporting.files import finite
 
 
-def make_result(run: SessionRun, log: RunLog) -> RunResult:
+def make_result(run: PlayedRun, log: RunLog) -> RunResult:
     """The result of a run, with what was known beside its log."""
+    return RunResult(log, make_info(run, log))
+
+
+def make_info(run: PlayedRun, log: RunLog) -> RunInfo:
+    """What was known beside the log of a run."""
     plan = run.plan
-    info = RunInfo(
+    return RunInfo(
         name=plan.config.session_name,
         parameters=run.simulation.parameters,
         config=plan.config.to_dict(),
@@ -41,11 +46,20 @@ def make_result(run: SessionRun, log: RunLog) -> RunResult:
         columns=_derived_columns(run, log),
         quality_pct=_quality_columns(run, log),
     )
-    return RunResult(log, info)
+
+
+def outcome(run: PlayedRun) -> tuple[RunStatus, str | None]:
+    """How a run ended, and why it did not go to its end."""
+    if run.control.failure:
+        return "failed", explained(*run.control.failure)
+    ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
+    if run.control.stopped_by_user:
+        return "stopped", "; ".join(["stopped on request", *ended])
+    return "completed", "; ".join(ended) or None
 
 
 def make_record(
-    run: SessionRun,
+    run: PlayedRun,
     result: RunResult,
     *,
     run_id: UUID,
@@ -67,13 +81,13 @@ def make_record(
         strategies=_strategies(run, result),
         symbols=list(plan.symbols),
         config=plan.config.to_dict(),
-        started_at=_moment(started_ns),
-        finished_at=_moment(finished_ns),
+        started_at=moment(started_ns),
+        finished_at=moment(finished_ns),
         first_session=dates[0] if dates else None,
         last_session=dates[-1] if dates else None,
         bars=sum(len(bars) for bars in log.bars.values()),
         sessions=len(dates),
-        metrics={key: _defined(value) for key, value in result.metrics.items()},
+        metrics=defined_metrics(result),
         data_quality=_plain(result.info.data_quality),
         data_fingerprint=result.info.data_fingerprint,
         code_version=__version__,
@@ -83,7 +97,12 @@ def make_record(
     )
 
 
-def _strategies(run: SessionRun, result: RunResult) -> list[dict[str, object]]:
+def defined_metrics(result: RunResult) -> dict[str, float | None]:
+    """The account's figures; None for one that does not exist for this run."""
+    return {key: _defined(value) for key, value in result.metrics.items()}
+
+
+def _strategies(run: PlayedRun, result: RunResult) -> list[dict[str, object]]:
     """What each strategy was, when and why it was ended before its run, and what it came to."""
     plan = run.plan
     return [
@@ -99,11 +118,11 @@ def _strategies(run: SessionRun, result: RunResult) -> list[dict[str, object]]:
     ]
 
 
-def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:
+def _data_quality(run: PlayedRun, log: RunLog) -> dict[str, dict[str, object]]:
     derivation = run.simulation.derivation
     quality = {
         symbol: facts | {"suspect_bars": derivation.suspect_bars[symbol]}
-        for symbol, facts in run.quality.summary(len(log.sessions)).items()
+        for symbol, facts in run.scores.summary(len(log.sessions)).items()
     }
     if derivation.gates:
         refused = Counter(
@@ -120,7 +139,7 @@ def _data_quality(run: SessionRun, log: RunLog) -> dict[str, dict[str, object]]:
     return quality
 
 
-def _halts(run: SessionRun, log: RunLog) -> list[MarketHalt]:
+def _halts(run: PlayedRun, log: RunLog) -> list[MarketHalt]:
     """The market-wide halts in the sessions that were traded."""
     begins, ends = log.sessions.open_ns[:1], log.sessions.close_ns[-1:]
     return [h for h in run.plan.halts if (h.end_ns > begins).any() and (h.start_ns < ends).any()]
@@ -128,7 +147,7 @@ def _halts(run: SessionRun, log: RunLog) -> list[MarketHalt]:
 
 def _spoken(halt: MarketHalt, timezone: str) -> str:
     zone = ZoneInfo(timezone)
-    start, end = (_moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
+    start, end = (moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
     return f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S}: {halt.reason}"
 
 
@@ -142,11 +161,12 @@ def _defined(value: float) -> float | None:
     return value if np.isfinite(value) else None
 
 
-def _moment(ns: int) -> datetime:
+def moment(ns: int) -> datetime:
+    """UTC nanoseconds as an aware datetime."""
     return datetime.fromtimestamp(ns / 1e9, UTC)
 
 
-def _data_fingerprint(run: SessionRun) -> str:
+def _data_fingerprint(run: PlayedRun) -> str:
     """SHA-256 over every symbol's bars, history included, in the config's order."""
     digest = sha256()
     for symbol in run.plan.symbols:
@@ -155,7 +175,7 @@ def _data_fingerprint(run: SessionRun) -> str:
     return digest.hexdigest()
 
 
-def _derived_columns(run: SessionRun, log: RunLog) -> dict[str, dict[str, Floats]]:
+def _derived_columns(run: PlayedRun, log: RunLog) -> dict[str, dict[str, Floats]]:
     """Per symbol, derived closes and indicators as known at each minute bar's end."""
     data = run.simulation.data
     columns: dict[str, dict[str, Floats]] = {symbol: {} for symbol in log.symbols}
@@ -170,9 +190,9 @@ def _derived_columns(run: SessionRun, log: RunLog) -> dict[str, dict[str, Floats
     return columns
 
 
-def _quality_columns(run: SessionRun, log: RunLog) -> dict[str, Floats]:
+def _quality_columns(run: PlayedRun, log: RunLog) -> dict[str, Floats]:
     sessions = run.plan.sessions
     return {
-        symbol: run.quality.percentages[symbol][session_rows(bars.start_ns, sessions)]
+        symbol: run.scores.percentages[symbol][session_rows(bars.start_ns, sessions)]
         for symbol, bars in log.bars.items()
     }

@@ -1,6 +1,7 @@
 """A run is kept: its rows in the record and its files, written at the same time, or neither."""
 
 import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +15,7 @@ from app.config.settings import Settings
 from app.core.exceptions import DatabaseError
 from app.core.run_record import RunRecord
 from app.core.trading_record import RunTrading, StrategyDefinition
-from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.played_run import PlayedRun
 from app.managers.system_manager.wording import in_words
 from app.models.database import session_factory
 from app.models.session_config import AssetClass
@@ -50,7 +51,7 @@ class Recorder:
     def __exit__(self, *_error: object) -> None:
         self._thread.shutdown()
 
-    def keep(self, run: SessionRun, result: RunResult, record: RunRecord) -> Path:
+    def keep(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
         """Record a run and write its files; the path of the validation file.
 
         One transaction holds all rows, and it is committed when the files are there as well. If
@@ -69,7 +70,7 @@ class Recorder:
             undo.pop_all()
         return path
 
-    def _keep_both(self, run: SessionRun, result: RunResult, record: RunRecord) -> Path:
+    def _keep_both(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
         self._settled.result()
         with session_factory(self._settings.database_url).begin() as db:
             rows = self._thread.submit(_write_rows, db, run, result, record)
@@ -83,7 +84,21 @@ class Recorder:
             settle(db)
 
 
-def _write_rows(db: Session, run: SessionRun, result: RunResult, record: RunRecord) -> None:
+def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
+    """Record runs that were never begun: a row each, and no files.
+
+    Raises:
+        DatabaseError: the rows could not be written.
+    """
+    try:
+        with session_factory(settings.database_url).begin() as db:
+            for record in records:
+                RunRepository(db).add(record)
+    except SQLAlchemyError as error:
+        raise _not_recorded(records[0], error) from error
+
+
+def _write_rows(db: Session, run: PlayedRun, result: RunResult, record: RunRecord) -> None:
     RunRepository(db).add(record)
     trading = make_trading(run, result)
     RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
@@ -102,13 +117,12 @@ def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
 
     The next session of that name replaces the validation file; the folder keeps this one.
     """
-    path = result.save_validation(settings.validation_dir / f"{result.name}.csv")
+    own = result.save_validation(folder / "validation.csv")
     result.save(folder)
-    keep_beside(path, folder / "validation.csv")
-    return path
+    return keep_beside(own, settings.validation_dir / f"{result.name}.csv")
 
 
-def make_trading(run: SessionRun, result: RunResult) -> RunTrading:
+def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:
     """What a run leaves in the record of trading."""
     plan, simulation = run.plan, run.simulation
     names = [entry.name for entry in plan.entries]

@@ -6,11 +6,10 @@ from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError, StageFailedError, StrategyError
 from app.managers.data_manager.streams import BarStreams
 from app.managers.system_manager.conclusion import make_result
-from app.managers.system_manager.session_plan import SessionPlan, plan_session
+from app.managers.system_manager.session_plan import SessionPlan, plan_alone
 from app.managers.system_manager.session_run import SessionRun
+from app.managers.system_manager.wiring import Unwatched
 from app.managers.system_manager.wording import ended_alone, explained
-from app.managers.time_manager import TimeManager
-from app.models.database import session_factory
 from app.models.session_config import SessionConfig
 from app.research.honesty_report import HonestyReport, compare_assumptions
 from app.services.analytics.result import RunResult
@@ -42,33 +41,14 @@ def _plan(config: SessionConfig, settings: Settings, storage: ParquetStorage) ->
         raise ConfigurationError("strategies: there are none, so nothing is traded; give one")
     fast = config.backtest_config.model_copy(update={"speed_multiplier": 0.0})
     config = config.model_copy(update={"backtest_config": fast})
-    window = fast.window
-    time_manager = TimeManager()
-    with session_factory(settings.database_url)() as db:
-        time_manager.configure(
-            db,
-            exchange_group=config.exchange_group.value,
-            asset_class=config.asset_class.value,
-            mode=config.mode,
-            first_date=window[0] if window else None,
-            last_date=window[1] if window else None,
-            backtest_days=fast.backtest_days,
-            extended_hours=config.session_data_config.extended_hours,
-        )
-        return plan_session(
-            config,
-            db=db,
-            time_manager=time_manager,
-            storage=storage,
-            strategies_dir=settings.strategies_dir,
-        )
+    return plan_alone(config, settings, storage)
 
 
 def _run(plan: SessionPlan, storage: ParquetStorage) -> RunResult:
     run = SessionRun(
         plan,
         storage=storage,
-        time=_Unwatched(),
+        time=Unwatched(),
         streams=BarStreams(),
         conclude=lambda _run: None,
     )
@@ -81,13 +61,3 @@ def _run(plan: SessionPlan, storage: ParquetStorage) -> RunResult:
     if run.log is None:
         raise StageFailedError("the run ended without a log")
     return make_result(run, run.log)
-
-
-class _Unwatched:
-    """A session's time that nobody reads: decisions have the time of their own bars."""
-
-    def begin_session(self) -> None:
-        """Nothing to move."""
-
-    def move_to(self, now_ns: int) -> None:
-        """Nothing to move."""

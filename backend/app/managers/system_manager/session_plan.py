@@ -7,15 +7,23 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from app.config.settings import Settings
 from app.core.corporate_actions import Adjustment, CorporateAction, SessionActions
 from app.core.data_structures import BarColumns
-from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.exceptions import (
+    ConfigurationError,
+    DataNotFoundError,
+    InsufficientDataError,
+)
 from app.core.indicators import IndicatorSpec
 from app.core.market_halts import MarketHalt
 from app.core.session_data import SeriesKey
 from app.core.sessions import SessionGrid
 from app.managers.time_manager import TimeManager
+from app.managers.time_manager.clock import Clock
+from app.models.database import session_factory
 from app.models.session_config import SessionConfig
+from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.corporate_actions import ActionStorage
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.market_data.price_adjustment import (
@@ -56,6 +64,11 @@ class SessionPlan:
         basis_ns = int(self.sessions.pre_open_ns[self.first_session])
         return adjusted(bars, self.factors[symbol], basis_ns=basis_ns)
 
+    def read(self, storage: ParquetStorage, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
+        """The stored minutes of a symbol that lie in sessions, in the prices of this session."""
+        stored = storage.read(symbol, first_ns, last_ns)
+        return self.adjusted(symbol, regular_minutes(stored, self.sessions))
+
 
 def plan_session(
     config: SessionConfig,
@@ -70,8 +83,9 @@ def plan_session(
     Strategies named by a file lie in `strategies_dir`.
 
     Raises:
-        ConfigurationError: naming the field, for a window without sessions, a symbol without
-            bars in it, or a strategy that cannot be loaded.
+        ConfigurationError: naming the field, for a window without sessions or a strategy that
+            cannot be loaded.
+        InsufficientDataError: naming every symbol without bars in the window.
         DataError: if the stored splits and dividends of a symbol are damaged.
     """
     history = max((e.trailing_days for e in config.session_data_config.historical.data), default=0)
@@ -106,6 +120,32 @@ def plan_session(
             for symbol, own in actions.items()
         },
     )
+
+
+def plan_alone(
+    config: SessionConfig, settings: Settings, storage: ParquetStorage, clock: Clock | None = None
+) -> SessionPlan:
+    """`plan_session` with a market time of its own, so that no session's is moved."""
+    window = config.backtest_config.window
+    time_manager = TimeManager(clock=clock)
+    with session_factory(settings.database_url)() as db:
+        time_manager.configure(
+            db,
+            exchange_group=config.exchange_group.value,
+            asset_class=config.asset_class.value,
+            mode=config.mode,
+            first_date=window[0] if window else None,
+            last_date=window[1] if window else None,
+            backtest_days=config.backtest_config.backtest_days,
+            extended_hours=config.session_data_config.extended_hours,
+        )
+        return plan_session(
+            config,
+            db=db,
+            time_manager=time_manager,
+            storage=storage,
+            strategies_dir=settings.strategies_dir,
+        )
 
 
 def _actions(
@@ -181,5 +221,5 @@ def _require_bars(
                 "backtest_config, or import bars of these days"
             )
     if problems:
-        raise ConfigurationError("\n".join(problems), tuple(problems))
+        raise InsufficientDataError("\n".join(problems), tuple(problems))
     return synthetic

@@ -1,10 +1,10 @@
 """A run in its four threads: started, steered, stopped in a written order."""
 
 from collections.abc import Callable, Mapping, Sized
+from functools import partial
 from threading import Event, Lock, current_thread
 from time import perf_counter
 
-from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.core.session_data import SessionData
@@ -14,7 +14,6 @@ from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.wiring import Wiring, simulation_of
 from app.managers.system_manager.wording import explained
 from app.monitoring.hub import Hub
-from app.services.market_data.bar_aggregation import regular_minutes
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
 from app.threads.sync import RunControl
@@ -58,7 +57,6 @@ class SessionRun:
         self._streams = streams
         self._feed = RunFeed(hub or Hub(), self.simulation, plan)
         self._announce = announce
-        self._storage = storage
         self._conclude = conclude
         self._ending = Lock()
         self._started_s = 0.0
@@ -70,7 +68,8 @@ class SessionRun:
         conductor = wiring.conductor(self.pace, board=self.board, time=time, publish=self._publish)
         self.analysis = wiring.analysis(self.pace, conductor)
         self.quality = wiring.quality()
-        coordinator = wiring.coordinator(read=self._read, end=self._end)
+        self.scores = self.quality.scores
+        coordinator = wiring.coordinator(read=partial(plan.read, storage), end=self._end)
         workers: tuple[Worker, ...] = (coordinator, wiring.processor(), self.quality)
         watchdog = wiring.watchdog(
             self.analysis, workers, patience=patience, end=self._end, ended=self.ended
@@ -125,10 +124,6 @@ class SessionRun:
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until the run is over; False if it is not within `timeout_s`."""
         return self.ended.wait(timeout_s)
-
-    def _read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
-        stored = self._storage.read(symbol, first_ns, last_ns)
-        return self.plan.adjusted(symbol, regular_minutes(stored, self.plan.sessions))
 
     def _publish(self, data: SessionData) -> None:
         self._streams.publish(data)

@@ -11,7 +11,7 @@ from app.services.simulation.simulation import Simulation
 from app.threads.analysis_engine import AnalysisEngine
 from app.threads.conductor import SessionConductor
 from app.threads.data_processor import DataProcessor, HistoricalIndicators
-from app.threads.data_quality_manager import DataQualityManager
+from app.threads.data_quality_manager import DataQualityManager, SessionScores
 from app.threads.messages import DerivedSlab, Slab
 from app.threads.pace import Pace, Stopwatch
 from app.threads.progress import ProgressBoard
@@ -38,6 +38,27 @@ def simulation_of(plan: SessionPlan, series: Sequence[SeriesKey]) -> Simulation:
     gate = plan.config.session_data_config.quality_gate
     simulation.derivation.guard(gate.build() if gate else None, plan.halts)
     return simulation
+
+
+def scores_of(plan: SessionPlan, simulation: Simulation) -> SessionScores:
+    """The scores of the sessions of `plan`, made as the config asks."""
+    return SessionScores(
+        simulation.data,
+        symbols=plan.symbols,
+        sessions=plan.sessions,
+        halts=plan.halts,
+        enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
+    )
+
+
+def itinerary_of(plan: SessionPlan) -> Itinerary:
+    """In which pieces the sessions of `plan` are read."""
+    return Itinerary(
+        symbols=plan.symbols,
+        sessions=plan.sessions,
+        first_session=plan.first_session,
+        prefetch_days=plan.config.backtest_config.prefetch_days,
+    )
 
 
 class Wiring:
@@ -73,15 +94,9 @@ class Wiring:
         self, *, read: Callable[[str, int, int], BarColumns], end: Callable[[], None]
     ) -> SessionCoordinator:
         """Reads ahead; concludes the run with `end`."""
-        itinerary = Itinerary(
-            symbols=self._plan.symbols,
-            sessions=self._plan.sessions,
-            first_session=self._plan.first_session,
-            prefetch_days=self._plan.config.backtest_config.prefetch_days,
-        )
         return SessionCoordinator(
             self._control,
-            itinerary=itinerary,
+            itinerary=itinerary_of(self._plan),
             read=read,
             slabs=self._slabs,
             arrivals=self._arrivals,
@@ -101,15 +116,10 @@ class Wiring:
 
     def quality(self) -> DataQualityManager:
         """Scores what was read, beside the stream."""
-        plan = self._plan
         return DataQualityManager(
             self._control,
-            data=self._simulation.data,
-            symbols=plan.symbols,
-            sessions=plan.sessions,
-            halts=plan.halts,
+            scores=scores_of(self._plan, self._simulation),
             arrivals=self._arrivals,
-            enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
         )
 
     def analysis(self, pace: Pace, conductor: SessionConductor) -> AnalysisEngine:
@@ -162,3 +172,13 @@ class Wiring:
             end=end,
             ended=ended,
         )
+
+
+class Unwatched:
+    """A session's time that nobody reads: decisions have the time of their own bars."""
+
+    def begin_session(self) -> None:
+        """Nothing to move."""
+
+    def move_to(self, now_ns: int) -> None:
+        """Nothing to move."""

@@ -6,7 +6,7 @@ from alembic import op
 from app.models.migrations.common import base_columns, touch_on_update
 
 revision = "0009"
-down_revision = "0007"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

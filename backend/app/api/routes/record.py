@@ -1,0 +1,122 @@
+"""Lists of the record: signals, orders, fills, trades, positions, events, and an account."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+
+from app.api.platform import Served
+from app.api.responses import errors
+from app.api.schemas import record as shown
+from app.api.schemas.queries import (
+    EventQuery,
+    EventSource,
+    FillQuery,
+    OrderQuery,
+    PositionQuery,
+    SignalQuery,
+    TradeQuery,
+)
+from app.core.paging import PageRequest
+from app.core.trading_record import AccountRecord
+from app.repositories.unit_of_work import UnitOfWork
+
+router = APIRouter(tags=["record"])
+
+
+@router.get("/signals", summary="What strategies wanted, and what came of it")
+def signals(query: Annotated[SignalQuery, Query()], platform: Served) -> shown.Listed[shown.Signal]:
+    """Newest first. In a backtest a signal is an order a strategy sent."""
+    with platform.work() as work:
+        return shown.listed(shown.Signal, work.record.signals(query.request()))
+
+
+@router.get("/trading/orders", summary="Orders")
+@router.get("/orders", summary="Orders")
+def orders(query: Annotated[OrderQuery, Query()], platform: Served) -> shown.Listed[shown.Order]:
+    """Newest first."""
+    with platform.work() as work:
+        return shown.listed(shown.Order, work.record.orders(query.request()))
+
+
+@router.get("/trading/orders/{order_id}", responses=errors(404), summary="An order")
+@router.get("/orders/{order_id}", responses=errors(404), summary="An order")
+def order(order_id: UUID, platform: Served) -> shown.OrderDetails:
+    """With everything that became of it and its executions."""
+    with platform.work() as work:
+        found = shown.Order.model_validate(work.record.order(order_id))
+        events = work.trading.order_events(order_id)
+        fills = work.record.fills(PageRequest(limit=1_000, filters=_of_order(found)))
+        return shown.OrderDetails(
+            **found.model_dump(),
+            events=[shown.Event.of_order(event) for event in events],
+            fills=[shown.Fill.model_validate(fill) for fill in reversed(fills.items)],
+        )
+
+
+@router.get("/fills", summary="Executions")
+def fills(query: Annotated[FillQuery, Query()], platform: Served) -> shown.Listed[shown.Fill]:
+    """Newest first."""
+    with platform.work() as work:
+        return shown.listed(shown.Fill, work.record.fills(query.request()))
+
+
+@router.get("/trades", summary="Round trips")
+def trades(query: Annotated[TradeQuery, Query()], platform: Served) -> shown.Listed[shown.Trade]:
+    """Newest first; a trade without an exit is still open."""
+    with platform.work() as work:
+        return shown.listed(shown.Trade, work.record.trades(query.request()))
+
+
+@router.get("/trading/positions", summary="What is held")
+@router.get("/positions", summary="What is held")
+def positions(
+    query: Annotated[PositionQuery, Query()], platform: Served
+) -> shown.Listed[shown.Position]:
+    """At the end of each run, what each strategy held in each symbol."""
+    with platform.work() as work:
+        return shown.listed(shown.Position, work.record.positions(query.request()))
+
+
+@router.get("/events", summary="What happened to strategies, or to orders")
+def events(query: Annotated[EventQuery, Query()], platform: Served) -> shown.Listed[shown.Event]:
+    """Newest first. Filters that mean nothing for the kind asked for are left aside."""
+    request = query.request()
+    with platform.work() as work:
+        if query.of is EventSource.ORDERS:
+            page = work.record.order_events(_only(request, "strategy_id", "of"))
+            items = [shown.Event.of_order(event) for event in page.items]
+            return shown.Listed(items=items, next_cursor=page.next_cursor)
+        found = work.record.strategy_events(_only(request, "order_id", "account_id", "of"))
+        items = [shown.Event.of_strategy(event) for event in found.items]
+        return shown.Listed(items=items, next_cursor=found.next_cursor)
+
+
+@router.get("/trading/portfolio", responses=errors(404), summary="An account and what it holds")
+def portfolio(
+    platform: Served, account_id: UUID | None = None, run_id: UUID | None = None
+) -> shown.Portfolio:
+    """Cash, equity and positions: of an account, of a run's, or of the latest run's."""
+    with platform.work() as work:
+        account = _account(work, account_id, run_id)
+        held = [shown.Position.model_validate(one) for one in work.trading.positions(account.id)]
+        return shown.Portfolio.of(account, held)
+
+
+def _account(work: UnitOfWork, account_id: UUID | None, run_id: UUID | None) -> AccountRecord:
+    if account_id is not None:
+        return work.record.account(account_id)
+    if run_id is not None:
+        return work.trading.account_of_run(run_id)
+    return work.record.latest_account()
+
+
+def _of_order(order: shown.Order) -> dict[str, UUID]:
+    return {"account_id": order.account_id, "order_id": order.id}
+
+
+def _only(request: PageRequest, *without: str) -> PageRequest:
+    filters = {name: value for name, value in request.filters.items() if name not in without}
+    return PageRequest(
+        limit=request.limit, cursor=request.cursor, sort=request.sort, filters=filters
+    )

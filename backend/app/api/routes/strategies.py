@@ -1,0 +1,68 @@
+"""Strategies that have run: what they are, where they stand, what happened to them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request
+
+from app.api.access import Actor
+from app.api.audit import audited
+from app.api.platform import Served
+from app.api.responses import errors
+from app.api.schemas.queries import EventQuery, StrategyQuery
+from app.api.schemas.record import Event, Listed, Strategy, StrategyChange
+from app.api.schemas.values import moment_of
+from app.core.paging import PageRequest
+
+router = APIRouter(prefix="/strategies", tags=["strategies"])
+
+
+@router.get("", summary="The strategies that are known")
+def strategies(query: Annotated[StrategyQuery, Query()], platform: Served) -> Listed[Strategy]:
+    """By name. A strategy is known from its first run on; with other parameters it is another."""
+    with platform.work() as work:
+        page = work.record.strategies(query.request())
+        items = [Strategy.of(record) for record in page.items]
+        return Listed(items=items, next_cursor=page.next_cursor)
+
+
+@router.get("/{strategy_id}", responses=errors(404), summary="A strategy")
+def strategy(strategy_id: UUID, platform: Served) -> Strategy:
+    """Its class, parameters, lifecycle and notes."""
+    with platform.work() as work:
+        return Strategy.of(work.strategies.get(strategy_id))
+
+
+@router.patch("/{strategy_id}", responses=errors(400, 404), summary="Change lifecycle or notes")
+def change(
+    strategy_id: UUID, asked: StrategyChange, platform: Served, actor: Actor, request: Request
+) -> Strategy:
+    """What is changed is kept among its events, with who changed it in the audit log."""
+    now = moment_of(platform.clock.now_ns())
+    given = asked.model_dump(exclude_unset=True)
+    with platform.work() as work:
+        known = work.strategies.get(strategy_id)
+        if asked.lifecycle not in (None, known.lifecycle):
+            work.strategies.set_lifecycle(strategy_id, asked.lifecycle, now)
+        if "regime_notes" in given and asked.regime_notes != known.regime_notes:
+            work.strategies.set_regime_notes(strategy_id, asked.regime_notes)
+            note = f"regime notes by {actor.username}"
+            work.strategies.add_event(strategy_id, now, "note", note)
+        changed = work.strategies.get(strategy_id)
+        if changed != known:
+            audited(work, actor, request, "strategy.update", f"strategy:{strategy_id}", given)
+        return Strategy.of(changed)
+
+
+@router.get("/{strategy_id}/events", responses=errors(404), summary="What happened to it")
+def events(
+    strategy_id: UUID, query: Annotated[EventQuery, Query()], platform: Served
+) -> Listed[Event]:
+    """Newest first."""
+    filters = {"strategy_id": strategy_id, "kind": query.kind, "from": query.from_, "to": query.to}
+    request = PageRequest(limit=query.limit, cursor=query.cursor, sort=query.sort, filters=filters)
+    with platform.work() as work:
+        work.strategies.get(strategy_id)
+        page = work.record.strategy_events(request)
+        items = [Event.of_strategy(event) for event in page.items]
+        return Listed(items=items, next_cursor=page.next_cursor)

@@ -1,0 +1,184 @@
+"""Query parameters of the lists of the record: which page, in which order, of what."""
+
+from datetime import UTC, datetime
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+
+from app.core.enums import OperationMode, OrderStatus, Side
+from app.core.paging import DEFAULT_LIMIT, MOST, PageRequest
+
+_PRINTED = r"^[^\x00-\x1f\x7f]+$"
+
+
+def _in_utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=_PRINTED)]
+Name = Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTED)]
+
+SYMBOL = Field(None, description="Of this symbol.", examples=["AAPL"])
+FROM = Field(None, alias="from", description="From this instant on, with its time zone.")
+TO = Field(None, description="Before this instant, with its time zone.")
+RUN = Field(None, description="Of this run.")
+ACCOUNT = Field(None, description="Of this account.")
+STRATEGY = Field(None, description="Of this strategy.")
+
+
+class ListQuery(BaseModel):
+    """Which page of a list."""
+
+    limit: int = Field(DEFAULT_LIMIT, ge=1, le=MOST, description="At most so many items.")
+    cursor: str | None = Field(
+        None, max_length=512, description="`next_cursor` of the page before; leave it out first."
+    )
+
+    def request(self) -> PageRequest:
+        """The page as repositories take it, filters by their names in the list."""
+        given = self.model_dump(by_alias=True, exclude={"limit", "cursor", "sort"})
+        return PageRequest(
+            limit=self.limit,
+            cursor=self.cursor,
+            sort=getattr(self, "sort", None),
+            filters={name: _plain(value) for name, value in given.items()},
+        )
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+class AccountQuery(ListQuery):
+    """A list that may be narrowed to one run or account."""
+
+    run_id: UUID | None = RUN
+    account_id: UUID | None = ACCOUNT
+    symbol: Symbol | None = SYMBOL
+
+
+_SORT = (
+    "Descending with `-` before it. `recorded` is the order in which things were written down: "
+    "run after run, and within one as they happened. Any other needs `run_id` or `account_id`."
+)
+
+
+class OrderQuery(AccountQuery):
+    """Which orders."""
+
+    sort: Literal["recorded", "-recorded"] | None = Field(None, description=_SORT)
+    strategy_id: UUID | None = STRATEGY
+    side: Side | None = None
+    status: OrderStatus | None = None
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class FillQuery(AccountQuery):
+    """Which fills."""
+
+    sort: Literal["recorded", "-recorded", "time", "-time"] | None = Field(None, description=_SORT)
+    order_id: UUID | None = Field(None, description="Of this order.")
+    side: Side | None = None
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class TradeQuery(AccountQuery):
+    """Which trades; times are those of their entry."""
+
+    sort: Literal["recorded", "-recorded", "number", "-number"] | None = Field(
+        None, description=_SORT
+    )
+    strategy_id: UUID | None = STRATEGY
+    direction: Literal["long", "short"] | None = None
+    is_open: bool | None = Field(None, description="Whether it has no exit yet.")
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class SignalQuery(AccountQuery):
+    """Which signals."""
+
+    sort: Literal["recorded", "-recorded", "time", "-time"] | None = Field(None, description=_SORT)
+    strategy_id: UUID | None = STRATEGY
+    action: Literal["BUY", "SELL", "HOLD"] | None = None
+    executed: bool | None = Field(None, description="Whether anything of it was filled.")
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class PositionQuery(AccountQuery):
+    """Which positions."""
+
+    sort: Literal["recorded", "-recorded", "strategy_id", "-strategy_id"] | None = Field(
+        None, description=_SORT
+    )
+    strategy_id: UUID | None = STRATEGY
+
+
+class EventSource(StrEnum):
+    """What something happened to."""
+
+    STRATEGIES = "strategies"
+    ORDERS = "orders"
+
+
+class EventQuery(ListQuery):
+    """Which events."""
+
+    of: EventSource = Field(
+        EventSource.STRATEGIES, description="What happened to strategies, or to orders."
+    )
+    sort: Literal["time", "-time", "recorded", "-recorded"] | None = Field(
+        None, description="Strategies' events by `time`, orders' as they were `recorded`."
+    )
+    run_id: UUID | None = RUN
+    account_id: UUID | None = Field(None, description="Of this account; of orders only.")
+    strategy_id: UUID | None = Field(None, description="Of this strategy; of strategies only.")
+    order_id: UUID | None = Field(None, description="Of this order; of orders only.")
+    kind: Name | None = Field(
+        None, description="`created`, `lifecycle`, `note` or `ended`; an order's status."
+    )
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class EquityQuery(ListQuery):
+    """Which part of an equity curve."""
+
+    sort: Literal["time", "-time"] | None = None
+    session_closes: bool | None = Field(
+        None, description="Only session closes, or only what lies between them."
+    )
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class RunQuery(ListQuery):
+    """Which runs; times are those at which they ended."""
+
+    sort: Literal["finished_at", "-finished_at", "started_at", "-started_at"] | None = None
+    session_name: Name | None = None
+    status: Literal["completed", "stopped", "failed"] | None = None
+    mode: OperationMode | None = None
+    strategy: Name | None = Field(None, description="One of its strategies is called so.")
+    symbol: Symbol | None = SYMBOL
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
+class StrategyQuery(ListQuery):
+    """Which strategies."""
+
+    sort: Literal["name", "-name"] | None = None
+    name: Name | None = None
+    class_: Name | None = Field(None, alias="class", description="What a config calls its class.")
+    timeframe: Annotated[str, Field(max_length=16, pattern=_PRINTED)] | None = None
+    lifecycle: Literal["RESEARCH", "PAPER", "LIVE", "RETIRED"] | None = None

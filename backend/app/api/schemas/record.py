@@ -1,0 +1,273 @@
+"""The record of trading as the API tells it; prices, quantities and money as decimal text."""
+
+from decimal import Decimal
+from typing import Any, Generic, Literal, Self, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.api.schemas.values import Asked, Moment
+from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
+from app.core.paging import Page
+from app.core.trading_record import (
+    AccountRecord,
+    OrderEventRecord,
+    StrategyEvent,
+    StrategyRecord,
+)
+
+Item = TypeVar("Item", bound=BaseModel)
+Lifecycle = Literal["RESEARCH", "PAPER", "LIVE", "RETIRED"]
+
+
+class Recorded(BaseModel):
+    """Something in the record, made from its value."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Listed(BaseModel, Generic[Item]):
+    """Part of a list; `next_cursor` is null on the last page."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+
+
+def listed(kind: type[Item], page: Page[Any]) -> Listed[Item]:
+    """A page of values as one of models."""
+    items = [kind.model_validate(value) for value in page.items]
+    return Listed[kind](items=items, next_cursor=page.next_cursor)  # type: ignore[valid-type]  # a model made for it
+
+
+class Strategy(BaseModel):
+    """A strategy with its parameters; with others it is another one."""
+
+    id: UUID
+    name: str = Field(examples=["sma_cross"])
+    class_: str = Field(serialization_alias="class", examples=["sma_cross"])
+    parameters: dict[str, Any]
+    timeframe: str = Field(examples=["5m"])
+    lifecycle: Lifecycle
+    regime_notes: str | None = Field(description="In which markets it is meant to trade.")
+
+    @classmethod
+    def of(cls, record: StrategyRecord) -> Self:
+        """As the API tells it."""
+        definition = record.definition
+        return cls(
+            id=record.id,
+            name=definition.name,
+            class_=definition.class_,
+            parameters=dict(definition.parameters),
+            timeframe=definition.timeframe,
+            lifecycle=record.lifecycle,
+            regime_notes=record.regime_notes,
+        )
+
+
+class StrategyChange(Asked):
+    """What is to change of a strategy; what is left out stays."""
+
+    lifecycle: Lifecycle | None = Field(None, examples=["PAPER"])
+    regime_notes: str | None = Field(
+        None,
+        max_length=10_000,
+        pattern=r"^[^\x00]*$",
+        description="Null takes them away.",
+        examples=["Trending days; stands aside around rate decisions."],
+    )
+
+
+class Event(BaseModel):
+    """Something that happened to a strategy or to an order."""
+
+    id: UUID
+    of: Literal["strategies", "orders"]
+    time: Moment
+    kind: str = Field(description="What happened; for an order, its status from then on.")
+    message: str | None
+    strategy_id: UUID | None = None
+    run_id: UUID | None = None
+    order_id: UUID | None = None
+    sequence: int | None = Field(None, description="Counts those of the order from 1.")
+
+    @classmethod
+    def of_strategy(cls, event: StrategyEvent) -> Self:
+        """What happened to a strategy."""
+        return cls(
+            id=event.id,
+            of="strategies",
+            time=event.time,
+            kind=event.kind,
+            message=event.message,
+            strategy_id=event.strategy_id,
+            run_id=event.run_id,
+        )
+
+    @classmethod
+    def of_order(cls, event: OrderEventRecord) -> Self:
+        """What became of an order."""
+        return cls(
+            id=event.id,
+            of="orders",
+            time=event.time,
+            kind=event.status.value,
+            message=event.cause,
+            order_id=event.order_id,
+            sequence=event.sequence,
+        )
+
+
+class Signal(Recorded):
+    """What a strategy wanted at a moment, what it saw, and what came of it."""
+
+    id: UUID
+    run_id: UUID | None
+    strategy_id: UUID
+    order_id: UUID | None
+    symbol: str
+    time: Moment
+    action: Literal["BUY", "SELL", "HOLD"]
+    quantity: Decimal | None
+    price: Decimal | None = Field(description="The symbol's last close then.")
+    reasons: list[str]
+    indicators: dict[str, float | None]
+    executed: bool
+    refusal: str | None
+
+
+class Order(Recorded):
+    """An order and where it stands."""
+
+    id: UUID
+    account_id: UUID
+    strategy_id: UUID
+    client_order_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    type: OrderType
+    time_in_force: TimeInForce
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    trail: Decimal | None
+    trail_pct: float | None
+    take_profit: Decimal | None
+    stop_loss: Decimal | None
+    good_till: Moment | None
+    reduce_only: bool
+    tag: str
+    submitted: Moment
+    status: OrderStatus
+    reason: str | None
+    filled_quantity: Decimal
+    filled: Moment | None
+    average_fill_price: Decimal | None
+    parent_order_id: UUID | None
+    replaces_order_id: UUID | None
+    exclusive_group: int | None
+
+
+class Fill(Recorded):
+    """One execution; costs in the quote currency."""
+
+    id: UUID
+    account_id: UUID
+    order_id: UUID
+    execution_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    price: Decimal
+    commission: Decimal
+    slippage: Decimal
+    time: Moment
+
+
+class OrderDetails(Order):
+    """An order, what became of it, and what it bought or sold."""
+
+    events: list[Event]
+    fills: list[Fill]
+
+
+class Trade(Recorded):
+    """One round trip; without an exit it is open, and marked at the close."""
+
+    id: UUID
+    account_id: UUID
+    strategy_id: UUID
+    number: int
+    symbol: str
+    direction: Literal["long", "short"]
+    quantity: Decimal
+    entry_order_id: UUID | None
+    entry: Moment
+    entry_price: Decimal
+    exit_order_id: UUID | None
+    exit: Moment | None
+    exit_price: Decimal | None
+    stop_price: Decimal | None
+    target_price: Decimal | None
+    gross_pnl: Decimal
+    commission: Decimal
+    slippage: Decimal
+    net_pnl: Decimal
+    return_pct: float
+    bars_held: int
+    market_context: dict[str, Any]
+
+
+class Position(Recorded):
+    """What a strategy holds in a symbol; short: below zero."""
+
+    id: UUID
+    account_id: UUID
+    strategy_id: UUID
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    last_price: Decimal
+    unrealized_pnl: Decimal
+    time: Moment
+
+
+class Equity(Recorded):
+    """What an account was worth at a moment."""
+
+    time: Moment
+    is_session_close: bool
+    cash: Decimal
+    position_value: Decimal
+    gross_exposure: Decimal
+    equity: Decimal
+    drawdown_pct: float
+
+
+class Portfolio(BaseModel):
+    """An account: money and what it holds."""
+
+    account_id: UUID
+    run_id: UUID | None
+    broker: str = Field(examples=["simulated"])
+    mode: str = Field(examples=["backtest"])
+    starting_cash: Decimal
+    cash: Decimal
+    equity: Decimal
+    pnl: Decimal = Field(description="Equity less starting cash.")
+    positions: list[Position]
+
+    @classmethod
+    def of(cls, account: AccountRecord, positions: list[Position]) -> Self:
+        """As the API tells it."""
+        return cls(
+            account_id=account.id,
+            run_id=account.run_id,
+            broker=account.broker,
+            mode=account.mode,
+            starting_cash=account.starting_cash,
+            cash=account.cash,
+            equity=account.equity,
+            pnl=account.equity - account.starting_cash,
+            positions=positions,
+        )

@@ -1,0 +1,28 @@
+"""What is asked of a run that is over, whoever played it."""
+
+from typing import Protocol
+
+from app.managers.system_manager.session_plan import SessionPlan
+from app.services.simulation.simulation import Simulation
+from app.threads.data_quality_manager import SessionScores
+from app.threads.sync import RunControl
+
+
+class PlayedRun(Protocol):
+    """A run: in four threads or in one, nothing in what it leaves tells which."""
+
+    @property
+    def plan(self) -> SessionPlan:
+        """What was to be run."""
+
+    @property
+    def control(self) -> RunControl:
+        """How it ended."""
+
+    @property
+    def simulation(self) -> Simulation:
+        """Everything that was derived and decided."""
+
+    @property
+    def scores(self) -> SessionScores:
+        """How complete the data were."""

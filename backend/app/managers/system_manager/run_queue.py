@@ -1,0 +1,362 @@
+"""RunQueue: backtests one after the other, whatever session is going on beside them."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from threading import Condition, Thread
+from time import sleep
+from typing import Any
+from uuid import UUID, uuid4
+
+from loguru import logger
+
+from app.config.settings import Settings
+from app.core.exceptions import DataNotFoundError, RateLimitedError, WrongStateError
+from app.core.run_record import RunRecord, RunStatus
+from app.managers.system_manager.conclusion import (
+    defined_metrics,
+    make_info,
+    make_record,
+    moment,
+    outcome,
+)
+from app.managers.system_manager.inline_run import InlineRun
+from app.managers.system_manager.record_keeping import Recorder, add_unplayed
+from app.managers.system_manager.run_ticket import RunState, RunTicket
+from app.managers.system_manager.session_plan import plan_alone
+from app.managers.system_manager.wording import in_words
+from app.managers.time_manager.clock import Clock
+from app.models.session_config import (
+    SessionConfig,
+    load_session_config,
+    read_session_config,
+    resolve_named,
+)
+from app.services.analytics.result import RunResult
+from app.services.market_data.parquet_storage import ParquetStorage
+
+MOST_WAITING = 100
+"""Runs that may wait; each holds its plan, a few kilobytes."""
+
+MOST_WATCHED = 16
+"""Callers that may wait for runs at a time: a server has so many threads and no more."""
+
+_ANSWERING_S = 0.005
+"""Left to who waits for figures, before this thread computes again and holds the interpreter."""
+
+_RETRY_AFTER_S = 10.0
+_REMEMBERED = 200
+_LAST_WORDS_S = 60.0
+_CANCELLED = "cancelled before it began"
+_NEVER_BEGAN = "it never began: the server was shut down while it waited"
+_SHUT_DOWN = "the server was shut down"
+
+Wanted = Callable[[RunState], bool]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """A run on its way; `run` is not started before its turn."""
+
+    run: InlineRun
+    submitted_ns: int
+    config: Mapping[str, Any]
+    id: UUID
+    state: RunState = RunState.QUEUED
+    reason: str | None = None
+    stopped_because: str | None = None
+    metrics: Mapping[str, float | None] | None = None
+    started_ns: int | None = None
+    finished_ns: int | None = None
+
+    def ticket(self, position: int | None = None) -> RunTicket:
+        plan = self.run.plan
+        started, finished = self.started_ns, self.finished_ns
+        return RunTicket(
+            id=self.id,
+            session_name=plan.config.session_name,
+            mode=plan.config.mode.value,
+            symbols=plan.symbols,
+            config=self.config,
+            state=self.state,
+            reason=self.reason,
+            position=position,
+            progress=self.run.board.latest,
+            metrics=self.metrics,
+            submitted_at=moment(self.submitted_ns),
+            started_at=None if started is None else moment(started),
+            finished_at=None if finished is None else moment(finished),
+        )
+
+
+class RunQueue:
+    """Runs backtests in the order in which they were asked for, and records each as a session.
+
+    Every call may be made from any thread. What waits is kept in memory: `close` records it as
+    never begun, a crash loses it. Of runs that ended, the latest are remembered here too, so
+    that one that could not be recorded can be asked for.
+    """
+
+    def __init__(
+        self, settings: Settings, *, clock: Clock, most_waiting: int = MOST_WAITING
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._storage = ParquetStorage(settings.bars_dir)
+        self._most_waiting = most_waiting
+        self._changed = Condition()
+        self._watching = 0
+        self._waiting: deque[_Job] = deque()
+        self._current: _Job | None = None
+        self._ended: OrderedDict[UUID, RunTicket] = OrderedDict()
+        self._thread: Thread | None = None
+        self._is_closing = False
+
+    # ── asking for runs ──────────────────────────────────────────────────────
+
+    def submit(
+        self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None
+    ) -> RunTicket:
+        """Ask for a run of a session config: its name in `session_configs_dir`, or itself.
+
+        What is run is what is planned now. The config's speed is not heeded. `run_id` is what it
+        will be known by, a new one by default.
+
+        Raises:
+            ConfigurationError: naming every mistake with the path of its field.
+            InsufficientDataError: a symbol has no bars in the window.
+            RateLimitedError: too many runs wait already.
+            WrongStateError: the server is being shut down.
+        """
+        self._require_room()
+        session = self._config(config)
+        plan = plan_alone(session, self._settings, self._storage, self._clock)
+        job = _Job(
+            run=InlineRun(plan, storage=self._storage),
+            submitted_ns=self._clock.now_ns(),
+            config=session.to_dict(),
+            id=run_id or uuid4(),
+        )
+        with self._changed:
+            self._require_room()
+            self._waiting.append(job)
+            self._ensure_worker()
+            self._changed.notify_all()
+            return self._ticket_of(job)
+
+    def ticket(self, run_id: UUID | str) -> RunTicket | None:
+        """The run with that id, or the only one whose id begins so; None for one not known here."""
+        prefix = str(run_id).replace("-", "").lower()
+        with self._changed:
+            found = [job.id for job in self._on_their_way() if job.id.hex.startswith(prefix)]
+            found += [key for key in self._ended if key.hex.startswith(prefix)]
+            return self._known(found[0]) if len(found) == 1 else None
+
+    def tickets(self) -> tuple[RunTicket, ...]:
+        """The run that is running or being recorded, and those that wait, in their order."""
+        with self._changed:
+            jobs = [job for job in self._on_their_way() if not job.state.has_ended]
+            return tuple(self._ticket_of(job) for job in jobs)
+
+    def wait(
+        self,
+        run_id: UUID,
+        timeout_s: float | None,
+        until: Wanted = lambda state: state.has_ended,
+    ) -> RunTicket:
+        """The run as soon as `until` holds for its state, at the latest after `timeout_s`.
+
+        With `MOST_WATCHED` others waiting, at once.
+
+        Raises:
+            DataNotFoundError: it is not known here.
+        """
+        with self._changed:
+            if self._watching < MOST_WATCHED:
+                self._watching += 1
+                try:
+                    self._changed.wait_for(lambda: until(self._required(run_id).state), timeout_s)
+                finally:
+                    self._watching -= 1
+            return self._required(run_id)
+
+    def cancel(self, run_id: UUID) -> RunTicket:
+        """End a run: one that waits is not begun, one that runs keeps what it did.
+
+        Raises:
+            DataNotFoundError: it is not known here.
+            WrongStateError: all of it is decided already.
+        """
+        with self._changed:
+            job = next((job for job in self._on_their_way() if job.id == run_id), None)
+            if job is None or job.state.has_figures:
+                state = self._required(run_id).state
+                raise WrongStateError(f"run {run_id} is {state}: there is nothing left to cancel")
+            if job is self._current:
+                job.run.control.request_stop()
+                return self._ticket_of(job)
+            self._drop([job], _CANCELLED)
+        self._record_unplayed([job])
+        return job.ticket()
+
+    # ── the worker ───────────────────────────────────────────────────────────
+
+    def open(self) -> None:
+        """Take runs again after `close`; at first it does."""
+        with self._changed:
+            self._is_closing = False
+
+    def close(self) -> None:
+        """Stop the run that is running, record it and those that wait, and wait for all that.
+
+        May be repeated.
+        """
+        with self._changed:
+            self._is_closing = True
+            waiting, current, thread = list(self._waiting), self._current, self._thread
+            self._drop(waiting, _NEVER_BEGAN)
+            self._changed.notify_all()
+        if current is not None and not current.state.has_figures:
+            current.stopped_because = _SHUT_DOWN
+            current.run.control.request_stop()
+        if waiting:
+            self._record_unplayed(waiting)
+        if thread is not None:
+            thread.join(_LAST_WORDS_S)
+            if thread.is_alive():
+                logger.error("the last run did not end within {} s", _LAST_WORDS_S)
+
+    def _ensure_worker(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = Thread(target=self._work, name="RunQueue", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (job := self._next()) is not None:
+            try:
+                self._play(job)
+            except Exception as error:  # noqa: BLE001  # the one broad except a thread has
+                logger.opt(exception=error).error("run {} failed", job.id)
+                self._move(job, RunState.FAILED, in_words(error))
+            self._forget(job)
+            del job  # and all of its bars, while the next one is waited for
+
+    def _next(self) -> _Job | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closing)
+            if self._is_closing:
+                return None
+            self._current = job = self._waiting.popleft()
+            job.started_ns = self._clock.now_ns()
+            job.state = RunState.RUNNING
+            self._changed.notify_all()
+            return job
+
+    def _play(self, job: _Job) -> None:
+        """Run a job to its end: figures first, then the record."""
+        run = job.run
+        run.start()
+        run.finished.wait()
+        status, reason = outcome(run)
+        if status == "stopped" and job.stopped_because:
+            reason = f"{job.stopped_because}: {reason}"
+        job.finished_ns = self._clock.now_ns()
+        log = run.log or run.simulation.stepper.finish()
+        result = RunResult(log).compute()
+        job.metrics = defined_metrics(result)
+        self._move(job, RunState.RECORDING, None)
+        if self._watching:
+            sleep(_ANSWERING_S)
+        result.info = make_info(run, log)
+        job.reason = reason
+        with Recorder(self._settings) as recorder:
+            recorder.keep(run, result, self._record_of(job, result, status))
+        self._move(job, RunState(status), reason)
+        logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
+
+    def _record_of(self, job: _Job, result: RunResult, status: RunStatus) -> RunRecord:
+        name = job.run.plan.config.session_name
+        assert job.finished_ns is not None  # noqa: S101  # it is set when a run is over
+        return make_record(
+            job.run,
+            result,
+            run_id=job.id,
+            status=status,
+            reason=job.reason,
+            started_ns=job.started_ns or job.submitted_ns,
+            finished_ns=job.finished_ns,
+            folder=self._settings.runs_dir / f"{name}-{job.id}",
+        )
+
+    def _drop(self, jobs: Sequence[_Job], reason: str) -> None:
+        """Take runs that wait off the queue; its lock is held."""
+        now_ns = self._clock.now_ns()
+        for job in jobs:
+            self._waiting.remove(job)
+            job.state, job.reason, job.finished_ns = RunState.STOPPED, reason, now_ns
+            self._remember(job)
+
+    def _record_unplayed(self, jobs: Sequence[_Job]) -> None:
+        """Record runs that were never begun, so that who asked for them learns what became."""
+        records = [self._record_of(job, _nothing_done(job.run), "stopped") for job in jobs]
+        add_unplayed(records, self._settings)
+
+    # ── insides ──────────────────────────────────────────────────────────────
+
+    def _config(self, config: str | Mapping[str, Any] | SessionConfig) -> SessionConfig:
+        if isinstance(config, SessionConfig):
+            return config
+        if isinstance(config, Mapping):
+            return read_session_config(config)
+        return load_session_config(resolve_named(self._settings.session_configs_dir, config))
+
+    def _require_room(self) -> None:
+        if self._is_closing:
+            raise WrongStateError("the server is being shut down: ask again when it is back")
+        if len(self._waiting) >= self._most_waiting:
+            raise RateLimitedError(
+                f"{self._most_waiting} runs wait already: try again when one has ended",
+                _RETRY_AFTER_S,
+            )
+
+    def _on_their_way(self) -> list[_Job]:
+        return [*([self._current] if self._current else []), *self._waiting]
+
+    def _ticket_of(self, job: _Job) -> RunTicket:
+        if job is self._current or job.state is not RunState.QUEUED:
+            return job.ticket()
+        return job.ticket(self._on_their_way().index(job))
+
+    def _known(self, run_id: UUID) -> RunTicket | None:
+        for job in self._on_their_way():
+            if job.id == run_id:
+                return self._ticket_of(job)
+        return self._ended.get(run_id)
+
+    def _required(self, run_id: UUID) -> RunTicket:
+        ticket = self._known(run_id)
+        if ticket is None:
+            raise DataNotFoundError(f"there is no run {run_id} on its way")
+        return ticket
+
+    def _move(self, job: _Job, state: RunState, reason: str | None) -> None:
+        with self._changed:
+            job.state, job.reason = state, reason
+            self._changed.notify_all()
+
+    def _forget(self, job: _Job) -> None:
+        """Let go of everything a run holds but its ticket."""
+        with self._changed:
+            self._current = None
+            self._remember(job)
+
+    def _remember(self, job: _Job) -> None:
+        self._ended[job.id] = job.ticket()
+        while len(self._ended) > _REMEMBERED:
+            self._ended.popitem(last=False)
+        self._changed.notify_all()
+
+
+def _nothing_done(run: InlineRun) -> RunResult:
+    log = run.simulation.stepper.finish()
+    return RunResult(log, make_info(run, log))
