@@ -6,8 +6,8 @@ status are among the known ones. So the number of series is bounded by the progr
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Final, Self
 
 from prometheus_client import (
     CollectorRegistry,
@@ -41,6 +41,19 @@ class EngineFigures:
     rejections: int = 0
     threads: Mapping[str, bool] = field(default_factory=dict)
     queues: Mapping[str, int] = field(default_factory=dict)
+
+    def __add__(self, other: Self) -> Self:
+        """Of two parts of the engine together; their threads and queues have different names."""
+        return replace(
+            self,
+            is_running=self.is_running or other.is_running,
+            runs=self.runs + other.runs,
+            bars=self.bars + other.bars,
+            orders=self.orders + other.orders,
+            rejections=self.rejections + other.rejections,
+            threads={**self.threads, **other.threads},
+            queues={**self.queues, **other.queues},
+        )
 
 
 class Metrics:

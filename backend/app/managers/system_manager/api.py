@@ -18,7 +18,7 @@ from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_record, make_result, outcome
-from app.managers.system_manager.figures import EndedRuns, engine_figures
+from app.managers.system_manager.figures import EndedRuns, session_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
 from app.managers.system_manager.run_queue import RunQueue
@@ -81,7 +81,7 @@ class SystemManager:
         self.hub = Hub()
         """Where sessions leave what happens in them, for whoever listens."""
         self._announced_s = 0.0
-        self._run_queue = RunQueue(self._settings, clock=self._clock)
+        self._run_queue = RunQueue(self._settings, clock=self._clock, hub=self.hub)
         self._run: SessionRun | None = None
         self._run_id: UUID = uuid4()
         self._started_ns = 0
@@ -265,13 +265,14 @@ class SystemManager:
 
     def figures(self) -> EngineFigures:
         """What monitoring shows: sums over all runs of this system, threads and queues."""
-        return engine_figures(self._run, self._ended)
+        return session_figures(self._run, self._ended) + self._run_queue.figures()
 
     def announce(self) -> None:
         """Tell those who listen to the hub what state, progress, positions and quality are now."""
         self._announced_s = perf_counter()
         run_id = self._run_id if self._run else None
         publish_status(self.hub, self.status(), self.get_session_data(), run_id)
+        self._run_queue.announce()
 
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.

@@ -1,11 +1,21 @@
 """What monitoring is told of the engine: how it is now, and what it has done since it was made."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Protocol, Self
 
 from app.core.enums import OrderStatus
 from app.managers.system_manager.session_run import SessionRun
 from app.monitoring.metrics import EngineFigures
+from app.services.simulation.simulation import Simulation
+
+
+class Played(Protocol):
+    """A run of any kind, in four threads or in one."""
+
+    @property
+    def simulation(self) -> Simulation:
+        """What decides, and knows what it has done."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,9 +29,9 @@ class EndedRuns:
     bars: int = 0
     orders: int = 0
     rejections: int = 0
-    last: SessionRun | None = None
+    last: Played | None = None
 
-    def and_of(self, run: SessionRun) -> Self:
+    def and_of(self, run: Played) -> Self:
         """With `run`, in which nothing will be decided any more."""
         bars, orders, rejections = _done(run)
         return replace(
@@ -34,23 +44,30 @@ class EndedRuns:
         )
 
 
-def engine_figures(run: SessionRun | None, ended: EndedRuns) -> EngineFigures:
-    """The figures, with `run` the last one begun."""
+def session_figures(run: SessionRun | None, ended: EndedRuns) -> EngineFigures:
+    """Of sessions, with `run` the last one begun."""
     if run is None:
         return EngineFigures()
-    bars, orders, rejections = (0, 0, 0) if run is ended.last else _done(run)
-    return EngineFigures(
+    return replace(
+        done_figures(run, ended),
         is_running=not run.ended.is_set(),
-        runs=ended.runs,
-        bars=ended.bars + bars,
-        orders=ended.orders + orders,
-        rejections=ended.rejections + rejections,
         threads={thread.name: thread.is_alive() for thread in run.threads},
         queues={name: len(queue) for name, queue in run.queues.items()},
     )
 
 
-def _done(run: SessionRun) -> tuple[int, int, int]:
+def done_figures(run: Played | None, ended: EndedRuns) -> EngineFigures:
+    """What was done in the runs that are over and in `run`, the last one begun."""
+    bars, orders, rejections = (0, 0, 0) if run is None or run is ended.last else _done(run)
+    return EngineFigures(
+        runs=ended.runs,
+        bars=ended.bars + bars,
+        orders=ended.orders + orders,
+        rejections=ended.rejections + rejections,
+    )
+
+
+def _done(run: Played) -> tuple[int, int, int]:
     """Bars, orders and rejections of a run, which may go on meanwhile."""
     orders = run.simulation.exchange.orders
     rejections = sum(order.status is OrderStatus.REJECTED for order in orders)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.session_data import SeriesKey, SessionData
+from app.managers.system_manager.run_ticket import RunTicket
 from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wording import in_words
@@ -13,6 +14,7 @@ from app.monitoring.channels import Kind, bars_channel, run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.values import OrderState, utc_text
 from app.services.simulation.simulation import Simulation
+from app.threads.progress import RunProgress
 
 MOST_ORDERS = 256
 """Orders told at once; of more, those that changed last."""
@@ -116,7 +118,7 @@ def publish_status(
 
     `run_id` is that of the session that runs or ran last; None before the first.
     """
-    run = {"run_id": run_id and str(run_id), **_run_state(status)}
+    run = {"run_id": run_id and str(run_id), **_session_state(status)}
     told: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         Kind.SESSION: lambda: run,
         run_channel(run_id) if run_id else "": lambda: run,
@@ -128,28 +130,42 @@ def publish_status(
             hub.publish(channel, make())
 
 
-def _run_state(status: SystemStatus) -> dict[str, Any]:
-    progress = status.progress
-    state: dict[str, Any] = {
+def publish_ticket(hub: Hub, ticket: RunTicket) -> None:
+    """Leave how far a run of the queue is in its channel; only for who listens to it."""
+    state = {
+        "run_id": str(ticket.id),
+        "state": ticket.state,
+        "session_name": ticket.session_name,
+        "reason": ticket.reason,
+        "notice": None,
+        "speed": 0.0,
+    }
+    hub.publish(run_channel(ticket.id), state | _how_far(ticket.progress))
+
+
+def _session_state(status: SystemStatus) -> dict[str, Any]:
+    state = {
         "state": status.state,
         "session_name": status.session_name,
         "reason": status.reason,
         "notice": status.notice,
         "speed": status.speed,
     }
-    if progress is not None:
-        state |= {
-            "session": progress.session and progress.session.isoformat(),
-            "now": utc_text(progress.now_ns) if progress.now_ns else None,
-            "sessions_done": progress.sessions_done,
-            "sessions_total": progress.sessions_total,
-            "bars": progress.bars,
-            "bars_per_s": progress.bars_per_s,
-            "equity": progress.equity,
-            "pnl": progress.pnl,
-            "orders": progress.orders,
-        }
-    return state
+    return state if status.progress is None else state | _how_far(status.progress)
+
+
+def _how_far(progress: RunProgress) -> dict[str, Any]:
+    return {
+        "session": progress.session and progress.session.isoformat(),
+        "now": utc_text(progress.now_ns) if progress.now_ns else None,
+        "sessions_done": progress.sessions_done,
+        "sessions_total": progress.sessions_total,
+        "bars": progress.bars,
+        "bars_per_s": progress.bars_per_s,
+        "equity": progress.equity,
+        "pnl": progress.pnl,
+        "orders": progress.orders,
+    }
 
 
 def _positions(status: SystemStatus) -> Mapping[str, Any]:

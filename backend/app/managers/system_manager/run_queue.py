@@ -2,7 +2,8 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from threading import Condition, Thread
 from time import sleep
 from typing import Any
@@ -20,8 +21,10 @@ from app.managers.system_manager.conclusion import (
     moment,
     outcome,
 )
+from app.managers.system_manager.figures import EndedRuns, done_figures
 from app.managers.system_manager.inline_run import InlineRun
 from app.managers.system_manager.record_keeping import Recorder, add_unplayed
+from app.managers.system_manager.run_feed import publish_ticket
 from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_plan import plan_alone
 from app.managers.system_manager.wording import in_words
@@ -32,6 +35,9 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
+from app.monitoring.channels import Kind, run_channel
+from app.monitoring.hub import Hub
+from app.monitoring.metrics import EngineFigures
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 
@@ -94,14 +100,20 @@ class RunQueue:
 
     Every call may be made from any thread. What waits is kept in memory: `close` records it as
     never begun, a crash loses it. Of runs that ended, the latest are remembered here too, so
-    that one that could not be recorded can be asked for.
+    that one that could not be recorded can be asked for. How far each is, is left in `hub`.
     """
 
     def __init__(
-        self, settings: Settings, *, clock: Clock, most_waiting: int = MOST_WAITING
+        self,
+        settings: Settings,
+        *,
+        clock: Clock,
+        hub: Hub | None = None,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._hub = hub or Hub()
         self._storage = ParquetStorage(settings.bars_dir)
         self._most_waiting = most_waiting
         self._changed = Condition()
@@ -109,6 +121,7 @@ class RunQueue:
         self._waiting: deque[_Job] = deque()
         self._current: _Job | None = None
         self._ended: OrderedDict[UUID, RunTicket] = OrderedDict()
+        self._played = EndedRuns()
         self._thread: Thread | None = None
         self._is_closing = False
 
@@ -196,8 +209,26 @@ class RunQueue:
                 job.run.control.request_stop()
                 return self._ticket_of(job)
             self._drop([job], _CANCELLED)
+        self._tell(job)
         self._record_unplayed([job])
         return job.ticket()
+
+    def announce(self) -> None:
+        """Tell those who listen to runs of this queue how far each is now."""
+        for channel in self._hub.wanted:
+            kind, _, run_id = channel.partition(":")
+            if kind == Kind.RUNS and (ticket := self.ticket(run_id)) is not None:
+                publish_ticket(self._hub, ticket)
+
+    def figures(self) -> EngineFigures:
+        """What monitoring shows of the runs of this queue."""
+        with self._changed:
+            current, thread, waiting = self._current, self._thread, len(self._waiting)
+        return replace(
+            done_figures(None if current is None else current.run, self._played),
+            threads={} if thread is None else {thread.name: thread.is_alive()},
+            queues={"runs": waiting},
+        )
 
     # ── the worker ───────────────────────────────────────────────────────────
 
@@ -250,13 +281,16 @@ class RunQueue:
             job.started_ns = self._clock.now_ns()
             job.state = RunState.RUNNING
             self._changed.notify_all()
-            return job
+        self._tell(job)
+        return job
 
     def _play(self, job: _Job) -> None:
         """Run a job to its end: figures first, then the record."""
         run = job.run
+        run.board.on_publish = partial(self._tell, job)
         run.start()
         run.finished.wait()
+        self._played = self._played.and_of(run)
         status, reason = outcome(run)
         if status == "stopped" and job.stopped_because:
             reason = f"{job.stopped_because}: {reason}"
@@ -343,6 +377,11 @@ class RunQueue:
         with self._changed:
             job.state, job.reason = state, reason
             self._changed.notify_all()
+        self._tell(job)
+
+    def _tell(self, job: _Job) -> None:
+        if run_channel(job.id) in self._hub.wanted:
+            publish_ticket(self._hub, job.ticket())
 
     def _forget(self, job: _Job) -> None:
         """Let go of everything a run holds but its ticket."""

@@ -159,6 +159,18 @@ def test_the_engine_is_counted_over_all_its_runs(api: Api) -> None:
     assert plain(api, "order_rejections_total") == 0.0
 
 
+def test_runs_that_were_asked_for_are_counted_too(api: Api) -> None:
+    api.installation.store("AAPL", minutes(DAY))
+    session = session_config("AAPL", first=DAY.isoformat(), last=DAY.isoformat())
+    queue = api.system.get_run_queue()
+    for _ in range(2):
+        queue.wait(queue.submit(session).id, PATIENCE_S)
+    assert (plain(api, "runs_total"), plain(api, "bars_processed_total")) == (2, 780)
+    told = figures(api)
+    assert told["mismartera_queue_depth", (("queue", "runs"),)] == 0
+    assert told["mismartera_thread_alive", (("thread", "RunQueue"),)] == 1
+
+
 def test_threads_and_queues_of_a_session_that_runs(api: Api) -> None:
     api.installation.store("AAPL", minutes(DAY))
     api.system.start(session_config("AAPL", first=str(DAY), last=str(DAY)), paused=True)
@@ -170,7 +182,7 @@ def test_threads_and_queues_of_a_session_that_runs(api: Api) -> None:
     }
     assert alive["AnalysisEngine"] == 1.0
     queues = {dict(ls)["queue"] for (name, ls) in shown if name == "mismartera_queue_depth"}
-    assert queues == {"read", "derived", "quality"}
+    assert queues == {"read", "derived", "quality", "runs"}
     assert plain(api, "session_running") == 1.0
     code, body = details(api)
     assert (code, body["parts"]["session"]["message"]) == (200, "PAUSED")

@@ -142,6 +142,12 @@ def test_a_token_in_the_address_is_refused(live: LiveServer, viewer_token: str) 
     assert viewer_token not in body["error"]["message"]
 
 
+def test_a_host_that_is_not_ours_is_refused(live: LiveServer) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        live.connect(additional_headers={"Host": "evil.example"})
+    assert refused.value.response.status_code == 400
+
+
 def test_a_login_that_ends_ends_the_connection_unless_it_is_renewed(
     api: Api, live: LiveServer, viewer_token: str
 ) -> None:
@@ -462,3 +468,21 @@ def test_a_session_goes_on_when_its_clients_have_gone(
     assert stored.system.wait(PATIENCE_S)
     assert stored.system.record is not None
     assert stored.system.record.status == "completed"
+
+
+# ── runs that were asked for ─────────────────────────────────────────────────
+
+
+def test_a_run_of_the_queue_is_told_to_its_end(
+    stored: Api, live: LiveServer, viewer_token: str
+) -> None:
+    run_id, queue = uuid4(), stored.system.get_run_queue()
+    with live.client(viewer_token, f"runs:{run_id}") as ws:
+        queue.submit(config(), run_id=run_id)
+        told = receive_until(ws, lambda message: message["payload"].get("state") == "completed")
+        last = told[-1]["payload"]
+        assert (last["run_id"], last["session_name"]) == (str(run_id), "test_session")
+        assert (last["bars"], last["sessions_done"]) == (780, 2)
+        assert told[-1]["type"] == "runs"
+    with live.client(viewer_token, f"runs:{run_id}") as late:
+        assert receive(late)["payload"]["state"] == "completed"
