@@ -119,7 +119,7 @@ def test_a_thread_that_dies_in_a_session_is_failing_until_the_session_is_over(
     watchdog.join(PATIENCE_S)
     code, body = details(api)
     assert (code, body["status"], body["parts"]["threads"]["status"]) == (503, "failing", "failing")
-    assert "Watchdog" in body["parts"]["threads"]["message"]
+    assert "has failed: Watchdog" in body["parts"]["threads"]["message"]
     RELEASE.set()
     assert api.system.wait(PATIENCE_S)
     code, body = details(api)
