@@ -92,7 +92,7 @@ _SCHEMES: Final = {
         "type": "apiKey",
         "in": "header",
         "name": "X-API-Key",
-        "description": "A key that an admin made.",
+        "description": "A key of one's own, made at `/api-keys` by whoever is logged in.",
     },
 }
 _IDEMPOTENCY: Final = {

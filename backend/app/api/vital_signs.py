@@ -13,12 +13,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.api.platform import Platform
 from app.core.exceptions import TradingError
 from app.models.database import SCHEMA_REVISION
+from app.monitoring.metrics import EngineFigures
 
 GIBIBYTE = 1 << 30
 LOW_DISK, NO_DISK = GIBIBYTE, GIBIBYTE // 16
 """Free bytes below which the disk needs care, and below which nothing may be begun."""
 LONG_QUEUE = 512
 """Waiting items from which on a queue's reader does not keep up; bounded queues hold a few."""
+
+TO_THE_END = ("SessionCoordinator", "Watchdog")
+"""Threads of a session that live as long as it does; the others may be done before."""
 
 
 class Level(StrEnum):
@@ -81,12 +85,22 @@ def _store(platform: Platform) -> Finding:
 
 
 def _threads(platform: Platform) -> Finding:
-    figures = platform.system.figures()
+    """Threads that are done early, as readers and writers are, are no fault."""
+    status, figures = platform.system.status(), platform.system.figures()
+    if figures.is_running and status.reason is not None:
+        return Level.FAILING, f"the session that runs has failed: {status.reason}"
+    missing = [name for name in _needed(figures) if not figures.threads.get(name, True)]
+    if missing:
+        return Level.FAILING, f"{', '.join(missing)} ended, and has work to do"
     if not figures.is_running:
         return Level.OK, "no session runs"
-    dead = [name for name, lives in figures.threads.items() if not lives]
-    ended = f"{', '.join(dead)} ended" if dead else f"{len(figures.threads)} alive"
-    return Level.OK, ended
+    return Level.OK, f"{sum(figures.threads.values())} of {len(figures.threads)} alive"
+
+
+def _needed(figures: EngineFigures) -> tuple[str, ...]:
+    """Threads without which what goes on would not come to its end."""
+    session = TO_THE_END if figures.is_running else ()
+    return (*session, "RunQueue") if figures.queues.get("runs") else session
 
 
 def _session(platform: Platform) -> Finding:

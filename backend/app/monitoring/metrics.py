@@ -31,7 +31,7 @@ _BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 class EngineFigures:
     """What the engine has done since the process began, and how it is now.
 
-    `threads` says by name which are alive; `queues` how many items wait in each.
+    `threads` says by name which are alive and not given up; `queues` how many items wait in each.
     """
 
     is_running: bool = False

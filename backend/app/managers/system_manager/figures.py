@@ -45,13 +45,18 @@ class EndedRuns:
 
 
 def session_figures(run: SessionRun | None, ended: EndedRuns) -> EngineFigures:
-    """Of sessions, with `run` the last one begun."""
+    """Of sessions, with `run` the last one begun.
+
+    A thread that was given up counts as ended, one that is about to start as alive. Threads are
+    asked before the run: one that ends with its run is never missing in a run that goes on.
+    """
     if run is None:
         return EngineFigures()
+    threads = {thread.name: not thread.finished.is_set() for thread in run.threads}
     return replace(
         done_figures(run, ended),
         is_running=not run.ended.is_set(),
-        threads={thread.name: thread.is_alive() for thread in run.threads},
+        threads=threads,
         queues={name: len(queue) for name, queue in run.queues.items()},
     )
 

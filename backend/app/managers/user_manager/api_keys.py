@@ -47,7 +47,9 @@ class ApiKeys:
         with self._record.work() as work:
             found = work.api_keys.find(secret_hash(secret), now)
             if found is None:
-                raise AuthenticationError("the API key opens nothing: ask an admin for a new one")
+                raise AuthenticationError(
+                    "the API key opens nothing, or not any more: log in and make a new one"
+                )
             user = work.users.get(found.user_id)
             if found.last_used_at is None or now - found.last_used_at >= _NOTED_EVERY:
                 work.api_keys.note_use(found.id, now)

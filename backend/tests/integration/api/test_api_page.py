@@ -1,4 +1,4 @@
-"""docs/api.md: its lines are typed into a shell, against a real server on a real socket."""
+"""docs/api.md, and the README's lines: typed into a shell, against a real server on a socket."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from app.core.administration import Origin
 from app.core.users import Role
 from tests.api_fixtures import Api
 from tests.served_api import served
@@ -17,29 +18,36 @@ from tests.unit.docs.conftest import REPOSITORY, demo_folder
 
 __all__ = ["demo_folder"]
 PAGE = REPOSITORY / "docs" / "api.md"
+README = REPOSITORY / "README.md"
 PATIENCE_S = 60
+HERE = Origin(actor="tests")
 
 
 @pytest.fixture
 def address(api: Api, demo_folder: Path) -> Iterator[str]:
     """A server on an installation with the demo's bars."""
     shutil.copytree(demo_folder / "backend" / "data" / "bars", api.settings.bars_dir)
+    (password,) = set(re.findall(r'"alice", "password": "(.*?)"', PAGE.read_text("utf-8")))
+    api.app.state.platform.users.accounts.create("alice", password, Role.TRADER, HERE)
     with served(api.app) as url:
         yield url
 
 
-def steps() -> list[tuple[str, str | None]]:
+def steps(text: str) -> list[tuple[str, str | None]]:
     """What is typed, and what the page says comes of it; None where it does not say."""
-    text = PAGE.read_text(encoding="utf-8")
     found = re.findall(
         r"^```sh\n(.*?)^```\n(?:\n```text\n(.*?)^```)?", text, re.MULTILINE | re.DOTALL
     )
     return [(typed, shown or None) for typed, shown in found]
 
 
-def typed_into_a_shell(lines: str, folder: Path, token: str) -> str:
+def typed_into_a_shell(lines: str, folder: Path) -> str:
+    """What is printed; a login's `TOKEN` is kept for the lines that are typed after it."""
+    kept = folder / "token"
+    token = kept.read_text("utf-8") if kept.exists() else "nobody is logged in yet"
+    shell = "set -euo pipefail\nshopt -s expand_aliases\nstate=\n"
     done = subprocess.run(
-        ["bash", "-c", f"set -euo pipefail\nshopt -s expand_aliases\nstate=\n{lines}"],
+        ["bash", "-c", f'{shell}{lines}\nprintf %s "$TOKEN" > {kept.name}'],
         cwd=folder,
         env=os.environ | {"TOKEN": token},
         capture_output=True,
@@ -51,11 +59,11 @@ def typed_into_a_shell(lines: str, folder: Path, token: str) -> str:
     return done.stdout
 
 
-def test_the_page_does_what_it_says(api, address, tmp_path) -> None:
+def test_the_page_does_what_it_says(address, tmp_path) -> None:
     told = {}
-    for lines, shown in steps():
+    for lines, shown in steps(PAGE.read_text("utf-8")):
         here = lines.replace("http://127.0.0.1:8000", address)
-        told[lines] = typed_into_a_shell(here, tmp_path, api.token(Role.TRADER))
+        told[lines] = typed_into_a_shell(here, tmp_path)
         if shown is not None:
             assert told[lines] == shown
         else:
@@ -69,6 +77,12 @@ def test_the_page_does_what_it_says(api, address, tmp_path) -> None:
     assert lines[3] == "symbol,timestamp,open,high,low,close,volume"
     assert '"DATA_NOT_FOUND"' in lines
     assert len(pl.read_ipc_stream(tmp_path / "alpha.arrows")) == 10_000
+
+
+def test_the_lines_of_the_readme_do_what_it_says(address, tmp_path) -> None:
+    ((lines, shown),) = steps(README.read_text("utf-8").split("## The API\n")[1].split("\n## ")[0])
+    assert lines.count("curl ") == 3
+    assert typed_into_a_shell(lines.replace("http://127.0.0.1:8000", address), tmp_path) == shown
 
 
 def test_every_route_of_these_subjects_is_on_the_page(api) -> None:

@@ -1,5 +1,8 @@
 """What operators look at: health in parts, figures for Prometheus, the log's level."""
 
+import ctypes
+import threading
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
@@ -10,7 +13,9 @@ from sqlalchemy import text
 from app.api import vital_signs
 from app.models.database import session_factory
 from app.monitoring.logs import current_level, set_level
+from app.monitoring.metrics import EngineFigures
 from tests.api_fixtures import Api
+from tests.session_strategies import RELEASE
 from tests.system_fixtures import PATIENCE_S, minutes, session_config
 
 DAY = date(2025, 11, 6)
@@ -91,6 +96,65 @@ def test_a_disk_that_runs_full_is_told_before_it_is(
     monkeypatch.setattr(vital_signs, "NO_DISK", none)
     code, body = details(api)
     assert (code, body["status"], body["parts"]["disk"]["status"]) == (status, level, level)
+
+
+@pytest.fixture
+def stuck() -> Iterator[None]:
+    """A strategy that does not come back holds the session up until the test is over."""
+    RELEASE.clear()
+    yield
+    RELEASE.set()
+
+
+def test_a_thread_that_dies_in_a_session_is_failing_until_the_session_is_over(
+    api: Api, stuck: None
+) -> None:
+    api.installation.store("AAPL", minutes(DAY))
+    strategies = {"stuck": ("tests.session_strategies:Stuck", {})}
+    api.system.start(session_config("AAPL", first=str(DAY), last=str(DAY), strategies=strategies))
+    code, body = details(api)
+    assert (code, body["parts"]["threads"]["status"]) == (200, "ok")
+    watchdog = next(each for each in threading.enumerate() if each.name == "Watchdog")
+    raise_in(watchdog, RuntimeError)
+    watchdog.join(PATIENCE_S)
+    code, body = details(api)
+    assert (code, body["status"], body["parts"]["threads"]["status"]) == (503, "failing", "failing")
+    assert "has failed: Watchdog" in body["parts"]["threads"]["message"]
+    RELEASE.set()
+    assert api.system.wait(PATIENCE_S)
+    code, body = details(api)
+    assert (code, body["status"], body["parts"]["threads"]["status"]) == (200, "degraded", "ok")
+
+
+def raise_in(thread: threading.Thread, error: type[Exception]) -> None:
+    """At the thread's next instruction, as an error of its own would be."""
+    ident = ctypes.c_ulong(thread.ident or 0)
+    assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(error)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "runs", "is_running", "expected"),
+    [
+        ("SessionCoordinator", 0, True, "failing"),
+        ("Watchdog", 0, True, "failing"),
+        ("DataProcessor", 0, True, "ok"),  # it is done first, and waits for nobody
+        ("SessionCoordinator", 0, False, "ok"),
+        ("RunQueue", 1, False, "failing"),
+        ("RunQueue", 0, False, "ok"),
+    ],
+)
+def test_a_thread_is_missed_while_it_has_work_to_do(
+    api: Api,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    runs: int,
+    is_running: bool,
+    expected: str,
+) -> None:
+    told = EngineFigures(is_running=is_running, threads={name: False}, queues={"runs": runs})
+    monkeypatch.setattr(api.system, "figures", lambda: told)
+    _, body = details(api)
+    assert body["parts"]["threads"]["status"] == expected
 
 
 def test_the_plain_one_asks_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

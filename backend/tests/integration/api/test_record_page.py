@@ -4,20 +4,17 @@ import json
 import os
 import re
 import subprocess
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from app.core.users import Role
 from app.managers.data_manager.sample import SAMPLE_WINDOW
 from app.managers.time_manager import TimeManager
 from app.services.market_data.synthetic import write_sample
 from tests.api_fixtures import Api
-from tests.system_fixtures import PATIENCE_S
+from tests.served_api import served
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "api_record.md"
 MARK = "--- next ---"
@@ -29,20 +26,8 @@ def address(api: Api) -> Iterator[str]:
     with api.installation.database() as db:
         sessions = TimeManager.for_exchange(db, "US_EQUITY").session_grid(db, *SAMPLE_WINDOW)
     write_sample(api.installation.storage, sessions)
-    config = uvicorn.Config(api.app, port=0, log_level="error", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + PATIENCE_S
-    while not server.started:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}/api/v1"
-    finally:
-        server.should_exit = True
-        thread.join(PATIENCE_S)
+    with served(api.app) as url:
+        yield f"{url}/api/v1"
 
 
 def test_every_line_of_the_page_works(api: Api, address: str, tmp_path: Path) -> None:

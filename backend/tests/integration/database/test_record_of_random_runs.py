@@ -5,7 +5,9 @@ half such a step; sums over a run are compared to a thousandth of a cent.
 """
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
@@ -13,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.core.enums import OrderStatus
 from app.core.orders import Order
 from app.core.run_log import RunLog
-from app.core.trading_record import OrderRecord, StrategyDefinition
+from app.core.trading_record import AccountRecord, OrderRecord, StrategyDefinition
 from app.repositories.run_repository import RunRepository
 from app.repositories.run_trading_repository import RunTradingRepository
 from app.repositories.trading_repository import TradingRepository
@@ -26,6 +28,8 @@ from tests.system_fixtures import utc_ns
 SEEDS = (*range(12), *range(100, 112))
 STEP = 0.51e-8
 MANY = 100_000
+Numbers = Mapping[UUID | None, int]
+"""An order's number in the run, by its id in the record."""
 
 
 def _recorded(sessions: sessionmaker[Session], log: RunLog, result: RunResult) -> None:
@@ -69,12 +73,25 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
     account = trading.account_of_run(RECORD.id)
     orders = trading.orders(account.id, limit=MANY)
     assert len(orders) == len(log.orders)
-    numbers = {told.id: order.id for told, order in zip(orders, log.orders, strict=True)}
+    numbers: dict[UUID | None, int] = {
+        told.id: order.id for told, order in zip(orders, log.orders, strict=True)
+    }
     for told, order in zip(orders, log.orders, strict=True):
         _require_the_same_order(told, order, log)
         assert numbers.get(told.parent_order_id, 0) == order.parent
         assert numbers.get(told.replaces_order_id, 0) == order.replaces
+    _require_the_same_events(trading, orders, numbers, log)
+    _require_the_same_fills(trading, account, numbers, log)
+    _require_the_same_trades(trading, account, numbers, result)
+    _require_the_same_money(trading, account, log, result)
+    signals = trading.signals(RECORD.id, limit=MANY)
+    wanted = [order.id for order in log.orders if not order.parent]
+    assert [numbers[signal.order_id] for signal in signals] == wanted
 
+
+def _require_the_same_events(
+    trading: TradingRepository, orders: Sequence[OrderRecord], numbers: Numbers, log: RunLog
+) -> None:
     happened = defaultdict(list)
     for event in log.events:
         if event.status is not OrderStatus.PENDING_NEW:
@@ -87,6 +104,10 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
             numbers[told.id]
         ]
 
+
+def _require_the_same_fills(
+    trading: TradingRepository, account: AccountRecord, numbers: Numbers, log: RunLog
+) -> None:
     fills = trading.fills(account.id, limit=MANY)
     assert [numbers[fill.order_id] for fill in fills] == log.fills.order_id.tolist()
     signs = [1 if fill.side == "buy" else -1 for fill in fills]
@@ -97,6 +118,10 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
         told_cost = float(sum(getattr(fill, cost) for fill in fills))
         assert told_cost == pytest.approx(float(getattr(log.fills, cost).sum()), abs=1e-5)
 
+
+def _require_the_same_trades(
+    trading: TradingRepository, account: AccountRecord, numbers: Numbers, result: RunResult
+) -> None:
     columns = result.trade_columns
     trades = trading.trades(account.id, limit=MANY)
     assert [numbers[trade.entry_order_id] for trade in trades] == columns.entry_order.tolist()
@@ -114,6 +139,10 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
         pytest.approx(dict(held), abs=1e-6)
     )
 
+
+def _require_the_same_money(
+    trading: TradingRepository, account: AccountRecord, log: RunLog, result: RunResult
+) -> None:
     curve, points = result.equity_curve, trading.equity(account.id)
     rows = curve.time_ns.searchsorted([_ns(point.time) for point in points])
     assert [float(point.equity) for point in points] == pytest.approx(curve.equity[rows], abs=1e-6)
@@ -122,10 +151,6 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
     assert float(points[-1].equity) == pytest.approx(final, abs=1e-6)
     assert float(account.equity) == pytest.approx(final, abs=1e-6)
     assert float(account.cash) == pytest.approx(log.final_cash, abs=1e-6)
-
-    signals = trading.signals(RECORD.id, limit=MANY)
-    wanted = [order.id for order in log.orders if not order.parent]
-    assert [numbers[signal.order_id] for signal in signals] == wanted
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -18,7 +18,7 @@ from tests.unit.docs.conftest import REPOSITORY, blocks
 PAGES = (
     "README.md",
     "CHANGELOG.md",
-    *sorted(f"docs/{page.name}" for page in (REPOSITORY / "docs").glob("*.md")),
+    *sorted(str(page.relative_to(REPOSITORY)) for page in (REPOSITORY / "docs").rglob("*.md")),
 )
 
 
