@@ -1,26 +1,18 @@
 """Query parameters of the lists of the record: which page, in which order, of what."""
 
-from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from app.api.schemas.instants import Instant
 from app.core.enums import OperationMode, OrderStatus, Side
 from app.core.paging import DEFAULT_LIMIT, MOST, PageRequest
 
 _PRINTED = r"^[^\x00-\x1f\x7f]+$"
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=_PRINTED)]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTED)]
 

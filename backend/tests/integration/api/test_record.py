@@ -114,7 +114,8 @@ def test_lists_that_are_empty(api: Api, viewer: TestClient) -> None:
         ("orders", {"side": "hold"}),
         ("orders", {"run_id": "1"}),
         ("orders", {"from": "2024-03-04T09:30:00"}),
-        ("orders", {"from": "0001-01-01T00:00:00+14:00"}),
+        ("orders", {"to": "0.5"}),
+        ("runs", {"from": "1709562600"}),
         ("orders", {"symbol": "A\x00"}),
         ("signals", {"action": "buy"}),
         ("events", {"of": "users"}),
@@ -130,6 +131,13 @@ def test_what_a_list_does_not_know(viewer: TestClient, path: str, query: dict[st
     error = answer.json()["error"]
     assert error["code"] == "VALIDATION_ERROR"
     assert next(reversed(query)) in error["message"]
+
+
+def test_a_moment_before_all_others_is_a_moment(run: dict[str, Any], viewer: TestClient) -> None:
+    first = "0001-01-01T00:00:00+14:00"
+    for name in ("orders", "runs"):
+        assert items(viewer, name, **{"from": first}) == items(viewer, name)
+        assert items(viewer, name, to=first) == []
 
 
 def test_what_is_not_there(run: dict[str, Any], viewer: TestClient) -> None:
