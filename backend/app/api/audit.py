@@ -60,6 +60,17 @@ def audited(
     work.audit.add(origin_of(request, actor).entry(action, target, now, details))
 
 
+def write_down(
+    request: Request, actor: Principal, action: str, target: str | None = None, **details: Any
+) -> None:
+    """Enter into the audit log what `actor` does to something that no database holds.
+
+    In a unit of work of its own: a session that ends meanwhile writes its record.
+    """
+    with platform_of(request).work() as work:
+        audited(work, actor, request, action, target, details)
+
+
 async def _sender(request: Request) -> Origin:
     return origin_of(request, getattr(request.state, "principal", None))
 

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 
 from app.api.access import Actor
 from app.api.audit import Sender
-from app.api.errors import refusal
 from app.api.platform import Served
+from app.api.responses import errors
 from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import KeyQuery
 from app.api.schemas.users import ApiKeyView, MadeApiKey, NewApiKeyRequest
@@ -17,8 +17,8 @@ from app.core.exceptions import PermissionDeniedError
 from app.core.users import Role
 
 router = APIRouter(prefix="/api-keys", tags=["api-keys"])
-_UNKNOWN = refusal(404, "There is no such key of yours.")
-_TAKEN = refusal(409, "There is a key of that name.")
+_UNKNOWN = errors(404, text="There is no such key of yours.")
+_TAKEN = errors(409, text="There is a key of that name.")
 
 
 @router.get("", summary="API keys")

@@ -6,15 +6,15 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.audit import Sender
-from app.api.errors import refusal
 from app.api.platform import Served
+from app.api.responses import errors
 from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import InvitationQuery
 from app.api.schemas.users import InvitationView, MadeInvitation, NewInvitationRequest
 
 router = APIRouter(prefix="/invitations", tags=["users"])
-_UNKNOWN = refusal(404, "There is no such invitation.")
-_USED = refusal(409, "Somebody registered with it.")
+_UNKNOWN = errors(404, text="There is no such invitation.")
+_USED = errors(409, text="Somebody registered with it.")
 
 
 @router.get("", summary="Invitations")

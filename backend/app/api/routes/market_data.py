@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.access import Actor
+from app.api.audit import write_down
 from app.api.bar_formats import BarFormat, bars_response, format_for
-from app.api.changes import write_down
 from app.api.parameters import BarInterval, End, FirstDate, LastDate, Start, Symbol, span_of
 from app.api.platform import Platform, Served
 from app.api.responses import errors

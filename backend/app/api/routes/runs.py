@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from app.api.access import Actor
-from app.api.audit import audited
+from app.api.audit import audited, write_down
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
 from app.api.responses import errors, written
@@ -143,8 +143,7 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
             f"run {record.id} is {record.status}: there is nothing left to cancel"
         )
     ticket = runs.cancel(known.id)
-    with platform.work() as work:
-        audited(work, actor, request, "run.cancel", f"run:{ticket.id}")
+    write_down(request, actor, "run.cancel", f"run:{ticket.id}")
     return Run.of_ticket(ticket)
 
 

@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.audit import Sender
-from app.api.errors import refusal
 from app.api.platform import Served
+from app.api.responses import errors
 from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import UserQuery
 from app.api.schemas.users import NewUser, UserChange, UserView
 
 router = APIRouter(prefix="/users", tags=["users"])
-_UNKNOWN = refusal(404, "There is no such user.")
-_TAKEN = refusal(409, "The name or the address is taken.")
-_LAST = refusal(409, "No active admin would be left.")
+_UNKNOWN = errors(404, text="There is no such user.")
+_TAKEN = errors(409, text="The name or the address is taken.")
+_LAST = errors(409, text="No active admin would be left.")
 
 
 @router.get("", summary="Users")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.errors import ErrorDetail
+from app.api.schemas.errors import ErrorDetail
 from app.api.schemas.values import Asked, Known, Moment, moment_of, moments_of
 from app.core.enums import SystemState
 from app.core.exceptions import TradingError

@@ -49,8 +49,8 @@ class SpeedRequest(Asked):
     )
 
 
-class Progress(BaseModel):
-    """How far the run is."""
+class SessionProgress(BaseModel):
+    """How far the session is."""
 
     session: date | None = Field(description="Null before the first session has begun.")
     market_time: Moment | None
@@ -89,7 +89,7 @@ class Status(BaseModel):
     reason: str | None = Field(description="Why it failed; null if it did not.")
     notice: str | None = Field(description="What a person should know of a session that goes on.")
     speed: float = Field(description="Market seconds a second; 0: as fast as it goes.")
-    progress: Progress | None
+    progress: SessionProgress | None
     threads: dict[str, bool] = Field(description="Which threads of the run are alive.")
 
     @classmethod
@@ -102,7 +102,7 @@ class Status(BaseModel):
             reason=status.reason,
             notice=status.notice,
             speed=status.speed,
-            progress=Progress.of(status.progress) if status.progress else None,
+            progress=SessionProgress.of(status.progress) if status.progress else None,
             threads=dict(status.threads),
         )
 
