@@ -13,7 +13,7 @@ from app.api.responses import errors
 from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import EventOfStrategyQuery, StrategyQuery
 from app.api.schemas.record import Event, Strategy, StrategyChange
-from app.api.schemas.values import moment_of
+from app.core.instants import utc
 
 router = APIRouter(prefix="/strategies", tags=["strategies"])
 
@@ -37,7 +37,7 @@ def change(
     strategy_id: UUID, asked: StrategyChange, platform: Served, actor: Actor, request: Request
 ) -> Strategy:
     """What is changed is kept among its events, with who changed it in the audit log."""
-    now = moment_of(platform.clock.now_ns())
+    now = utc(platform.clock.now_ns())
     given = asked.model_dump(exclude_unset=True)
     with platform.work() as work:
         known = work.strategies.get(strategy_id)

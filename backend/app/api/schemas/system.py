@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Known, Moment, Whole, moment_of
+from app.api.schemas.values import Asked, Known, Moment, Whole
 from app.core.enums import SystemState
+from app.core.instants import utc
 from app.managers.system_manager.status import SystemStatus
 from app.threads.progress import RunProgress
 
@@ -68,7 +69,7 @@ class SessionProgress(BaseModel):
         """As the API tells it."""
         return cls(
             session=progress.session,
-            market_time=moment_of(progress.now_ns) if progress.now_ns else None,
+            market_time=utc(progress.now_ns) if progress.now_ns else None,
             sessions_done=progress.sessions_done,
             sessions_total=progress.sessions_total,
             bars=progress.bars,
