@@ -1,9 +1,7 @@
 """docs/api.md: its lines are typed into a shell, against a real server on a real socket."""
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,20 +10,20 @@ import pytest
 
 from app.core.users import Role
 from tests.api_fixtures import Api
-from tests.served_api import served
+from tests.api_server import LiveServer
+from tests.typed_pages import typed_into_a_shell
 from tests.unit.docs.conftest import REPOSITORY, demo_folder
 
 __all__ = ["demo_folder"]
 PAGE = REPOSITORY / "docs" / "api.md"
-PATIENCE_S = 60
 
 
 @pytest.fixture
 def address(api: Api, demo_folder: Path) -> Iterator[str]:
     """A server on an installation with the demo's bars."""
     shutil.copytree(demo_folder / "backend" / "data" / "bars", api.settings.bars_dir)
-    with served(api.app) as url:
-        yield url
+    with LiveServer(api.app) as server:
+        yield f"http://{server.address}"
 
 
 def steps() -> list[tuple[str, str | None]]:
@@ -37,25 +35,11 @@ def steps() -> list[tuple[str, str | None]]:
     return [(typed, shown or None) for typed, shown in found]
 
 
-def typed_into_a_shell(lines: str, folder: Path, token: str) -> str:
-    done = subprocess.run(
-        ["bash", "-c", f"set -euo pipefail\nshopt -s expand_aliases\nstate=\n{lines}"],
-        cwd=folder,
-        env=os.environ | {"TOKEN": token},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    assert done.returncode == 0, (lines, done.stdout, done.stderr)
-    return done.stdout
-
-
 def test_the_page_does_what_it_says(api, address, tmp_path) -> None:
     told = {}
     for lines, shown in steps():
-        here = lines.replace("http://127.0.0.1:8000", address)
-        told[lines] = typed_into_a_shell(here, tmp_path, api.token(Role.TRADER))
+        here = "state=\n" + lines.replace("http://127.0.0.1:8000", address)
+        told[lines] = typed_into_a_shell(here, tmp_path, TOKEN=api.token(Role.TRADER))
         if shown is not None:
             assert told[lines] == shown
         else:
