@@ -206,6 +206,7 @@ def _platform() -> FastAPI:
         data_dir=parquet.with_suffix(".api"),
         secret_key=SECRET,
         access_token_minutes=60,
+        rate_limit_per_minute=10_000_000,
     )
     settings.data_dir.mkdir(exist_ok=True)
     initialise_database(settings.database_url)

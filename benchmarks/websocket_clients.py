@@ -143,7 +143,10 @@ class _Platform:
 
     def __init__(self, folder: Path) -> None:
         self.settings = Settings(
-            data_dir=folder, validation_dir=folder / "validation", secret_key=SecretStr(SECRET)
+            data_dir=folder,
+            validation_dir=folder / "validation",
+            secret_key=SecretStr(SECRET),
+            rate_limit_per_minute=10_000_000,
         )
         initialise_database(self.settings.database_url)
         with session_factory(self.settings.database_url)() as db:

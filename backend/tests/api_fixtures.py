@@ -21,6 +21,8 @@ from tests.system_fixtures import Installation
 
 SECRET = "a secret of the tests that is longer than thirty-two bytes"  # noqa: S105
 ANY_HASH = "$argon2id$v=19$m=19456,t=2,p=1$c29tZXNhbHQ$bm9ib2R5IGxvZ3MgaW4gd2l0aCB0aGlz"
+ANY_NUMBER = 10_000_000
+"""Requests a minute: tests ask as fast as they can."""
 
 
 @dataclass
@@ -70,13 +72,11 @@ class Api:
 @pytest.fixture
 def api(installation: Installation) -> Iterator[Api]:
     """An application on the empty `installation`, its start and stop included."""
-    settings = installation.settings.model_copy(update={"secret_key": _secret()})
+    settings = installation.settings.model_copy(
+        update={"secret_key": SecretStr(SECRET), "rate_limit_per_minute": ANY_NUMBER}
+    )
     installation.settings = settings
     system, clock = installation.system(), SystemClock()
     made = Api(installation, system, create_app(settings, system=system, clock=clock), clock)
     with made.anonymous():
         yield made
-
-
-def _secret() -> SecretStr:
-    return SecretStr(SECRET)

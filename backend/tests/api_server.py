@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, Self
 
 import pytest
 import uvicorn
@@ -49,6 +49,13 @@ class LiveServer:
         self._server.should_exit = True
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
 
     @property
     def address(self) -> str:
@@ -106,10 +113,8 @@ def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
 @pytest.fixture
 def live(api: Api) -> Iterator[LiveServer]:
     """The application of `api`, served; ``live.client(api.token(Role.VIEWER), "orders")``."""
-    server = LiveServer(api.app)
-    server.start()
-    yield server
-    server.stop()
+    with LiveServer(api.app) as server:
+        yield server
 
 
 @pytest.fixture

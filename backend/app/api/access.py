@@ -165,7 +165,10 @@ def allowed_methods(path: str) -> list[str]:
 
 
 def _template(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)))
+    def value(name: re.Match[str]) -> str:
+        return ".+" if name[0].endswith(r":path\}") else "[^/]+"
+
+    return re.compile(re.sub(r"\\{[^}]*\\}", value, re.escape(path)))
 
 
 _TEMPLATES = [(method, _template(path)) for method, path in (rule.split(" ") for rule in ACCESS)]

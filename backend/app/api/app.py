@@ -1,7 +1,6 @@
 """The application: every route, under ``/api/v1`` and ``/api``, put together in one place."""
 
 from dataclasses import asdict
-from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy.orm import Session
@@ -9,10 +8,11 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.api.access import ACCESS, PUBLIC, authorise, require_complete_table
 from app.api.documentation import OPENAPI, add_documentation
-from app.api.errors import ErrorResponse, add_error_handlers
+from app.api.errors import add_error_handlers
 from app.api.lifespan import lifespan
 from app.api.middleware import middleware_of
 from app.api.platform import Platform
+from app.api.responses import EVERYWHERE
 from app.api.routes import (
     api_keys,
     audit,
@@ -65,17 +65,6 @@ PREFIXES = ("/api/v1", "/api")
 """The first is the one in the documentation; the source documents use both."""
 
 _DESCRIPTION = "Sessions, backtests, market data and the record of MisMartera."
-_RESPONSES: dict[int | str, dict[str, Any]] = {
-    code: {"model": ErrorResponse, "description": text}
-    for code, text in {
-        400: "The request cannot be read.",
-        401: "Nobody is logged in.",
-        403: "The role is not enough.",
-        422: "Something in the request is wrong; `details` says what.",
-        429: "Too many requests; `Retry-After` says when to go on.",
-        500: "The platform's fault.",
-    }.items()
-}
 
 
 def create_app(
@@ -99,7 +88,7 @@ def create_app(
         title="MisMartera",
         version=__version__,
         description=_DESCRIPTION,
-        responses=_RESPONSES,
+        responses=EVERYWHERE,
         middleware=middleware_of(platform),
         lifespan=lifespan,
         docs_url=None,

@@ -1,7 +1,6 @@
 """Who makes a change and from where, for the audit log."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -9,7 +8,7 @@ from starlette.requests import HTTPConnection
 
 from app.api.platform import platform_of
 from app.core.administration import Origin
-from app.core.types import SECOND_NS
+from app.core.instants import utc
 from app.core.users import Principal
 from app.repositories.unit_of_work import UnitOfWork
 from app.services.security.addresses import client_address, networks
@@ -56,8 +55,19 @@ def audited(
         target: what it was done to, as ``run:<id>``; None for the whole installation.
         details: plain JSON without secrets.
     """
-    now = datetime.fromtimestamp(platform_of(request).clock.now_ns() / SECOND_NS, UTC)
+    now = utc(platform_of(request).clock.now_ns())
     work.audit.add(origin_of(request, actor).entry(action, target, now, details))
+
+
+def write_down(
+    request: Request, actor: Principal, action: str, target: str | None = None, **details: Any
+) -> None:
+    """Enter into the audit log what `actor` does to something that no database holds.
+
+    In a unit of work of its own: a session that ends meanwhile writes its record.
+    """
+    with platform_of(request).work() as work:
+        audited(work, actor, request, action, target, details)
 
 
 async def _sender(request: Request) -> Origin:

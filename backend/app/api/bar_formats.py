@@ -7,7 +7,7 @@ from io import BytesIO
 import polars as pl
 from fastapi import Response
 
-from app.api.schemas.values import moment_of
+from app.core.instants import utc
 from app.managers.data_manager.pages import BarsPage
 
 _TEXT_TIME = "%Y-%m-%dT%H:%M:%SZ"
@@ -54,7 +54,7 @@ def next_cursor(page: BarsPage) -> str | None:
     """Where the next page begins, as text."""
     if page.next_ns is None:
         return None
-    return f"{moment_of(page.next_ns):%Y-%m-%dT%H:%M:%S}Z"
+    return f"{utc(page.next_ns):%Y-%m-%dT%H:%M:%S}Z"
 
 
 def _json(page: BarsPage, adjustment: str) -> bytes:

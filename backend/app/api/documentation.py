@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from app.api.middleware.idempotency import KEY_PATTERN
+from app.api.responses import AS_JSON, WITH_BODY
 
 OPENAPI: Final = "/openapi.json"
 _KEPT: Final = {"Cache-Control": "public, max-age=86400"}
@@ -60,7 +61,7 @@ def add_documentation(app: FastAPI, *, public: frozenset[str]) -> None:
         _complete(document, public)
         return document
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend it
 
 
 def _folder() -> Path:
@@ -102,14 +103,6 @@ _IDEMPOTENCY: Final = {
     "description": "Chosen by you: sent again within a day, the request is done once.",
     "schema": {"type": "string", "pattern": f"^{KEY_PATTERN}$", "maxLength": 128},
 }
-_ERROR: Final = {
-    "application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}},
-}
-_ALWAYS: Final = {"400": "The request cannot be right whatever it asks for."}
-_WITH_BODY: Final = {
-    "409": "It collides with what is there, or its Idempotency-Key was used.",
-    "413": "The body is too long.",
-}
 
 
 def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
@@ -122,9 +115,8 @@ def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
         for method, operation in operations.items():
             if f"{method.upper()} {path}" not in public:
                 operation["security"] = [{"token": []}, {"key": []}]
-            _add_responses(operation, _ALWAYS)
             if method != "get":
-                _add_responses(operation, _WITH_BODY)
+                _add_responses(operation, WITH_BODY)
             _errors_are_json(operation)
             if method == "post":
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY)
@@ -134,10 +126,9 @@ def _errors_are_json(operation: dict[str, Any]) -> None:
     """Also where the route itself answers in another form."""
     for status, response in operation["responses"].items():
         if status >= "400" and "application/json" not in response.get("content", {}):
-            response["content"] = _ERROR
+            response["content"] = AS_JSON
 
 
 def _add_responses(operation: dict[str, Any], texts: dict[str, str]) -> None:
-    responses = operation.setdefault("responses", {})
     for status, text in texts.items():
-        responses.setdefault(status, {"description": text, "content": _ERROR})
+        operation["responses"].setdefault(status, {"description": text, "content": AS_JSON})

@@ -1,7 +1,6 @@
 """The error tree as responses: ``{"error": {"code", "message", "details"}}``, from one place."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 from http import HTTPStatus
 from math import ceil
 from typing import Any
@@ -9,56 +8,23 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
-from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from app.api.access import allowed_methods
+from app.api.schemas.errors import ErrorBody, ErrorCode, ErrorDetail
 from app.core import exceptions as tree
 from app.monitoring.secrecy import mask
 
-
-class ErrorCode(StrEnum):
-    """What went wrong, for programs; a code never changes its meaning."""
-
-    DATA_NOT_FOUND = "DATA_NOT_FOUND"
-    VALIDATION_ERROR = "VALIDATION_ERROR"
-    INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
-    EXTERNAL_API_ERROR = "EXTERNAL_API_ERROR"
-    DATABASE_ERROR = "DATABASE_ERROR"
-    BACKTEST_ERROR = "BACKTEST_ERROR"
-    UNAUTHENTICATED = "UNAUTHENTICATED"
-    FORBIDDEN = "FORBIDDEN"
-    CONFLICT = "CONFLICT"
-    RATE_LIMITED = "RATE_LIMITED"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
-    BAD_REQUEST = "BAD_REQUEST"
-    INTERNAL_ERROR = "INTERNAL_ERROR"
-
-
-class ErrorDetail(BaseModel):
-    """One thing that is wrong."""
-
-    field: str = Field(description="Path of the field, empty for the request as a whole.")
-    message: str
-
-
-class ErrorBody(BaseModel):
-    """What went wrong, and what to do."""
-
-    code: ErrorCode
-    message: str
-    details: list[ErrorDetail] | None = None
-
-
-class ErrorResponse(BaseModel):
-    """The body of every response that is an error."""
-
-    error: ErrorBody
-
-
-Responses = dict[int | str, dict[str, Any]]
+__all__ = [
+    "ErrorBody",
+    "ErrorCode",
+    "ErrorDetail",
+    "add_error_handlers",
+    "answer",
+    "error_response",
+    "surprise",
+]
 
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
@@ -106,11 +72,6 @@ def error_response(
     return JSONResponse(content, status, headers)
 
 
-def refusal(status: int, description: str) -> Responses:
-    """For a route's documentation: an error it may answer with beside those every route may."""
-    return {status: {"model": ErrorResponse, "description": description}}
-
-
 def answer(error: tree.TradingError) -> Response:
     """What an error of the tree is answered with.
 
@@ -132,19 +93,19 @@ def add_error_handlers(app: FastAPI) -> None:
 
 
 async def _on_trading_error(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, tree.TradingError)  # noqa: S101 - registered for nothing else
+    assert isinstance(error, tree.TradingError)  # noqa: S101  # registered for nothing else
     return answer(error)
 
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101
+    assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
     details = [_detail(problem) for problem in error.errors()]
     message = "; ".join(f"{each.field}: {each.message}" for each in details)
     return error_response(422, ErrorCode.VALIDATION_ERROR, message, details=details)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101
+    assert isinstance(error, HTTPException)  # noqa: S101  # registered for nothing else
     code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
     message = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:

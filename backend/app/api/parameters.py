@@ -1,13 +1,14 @@
 """Parameters that several routes have: symbols, intervals, spans of time."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 from fastapi import Path, Query
 from pydantic import PlainValidator, WithJsonSchema
 
-from app.core.types import DAY_NS, SECOND_NS
+from app.core.instants import ns_of
+from app.core.types import DAY_NS
 
 Symbol = Annotated[
     str,
@@ -30,7 +31,6 @@ BarInterval = Annotated[
 ]
 
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _moment(text: Any) -> date:
@@ -95,5 +95,4 @@ def _instant_ns(moment: date, timezone: str, *, after_ns: int = 0) -> int:
         moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # given a zone below
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
-    passed = moment - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * SECOND_NS + passed.microseconds * 1_000
+    return ns_of(moment)

@@ -1,7 +1,6 @@
 """Tables of stored data, as the commands print them."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from math import isnan
 from zoneinfo import ZoneInfo
 
@@ -11,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from app.core.corporate_actions import ActionKind, CorporateAction
+from app.core.instants import utc
 from app.core.market_halts import MarketHalt
-from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import market_time
 from app.services.market_data.corporate_actions import ActionImportSummary
 from app.services.market_data.csv_import import ImportedSymbol, ImportSummary
@@ -191,8 +190,8 @@ def _gaps(gaps: Sequence[Gap], clock: ZoneInfo) -> str:
 
 def utc_text(ns: int) -> str:
     """UTC nanoseconds as ISO text with ``Z``."""
-    return f"{datetime.fromtimestamp(ns // SECOND_NS, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{utc(ns):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _utc(ns: int) -> str:
-    return f"{datetime.fromtimestamp(ns // SECOND_NS, UTC):%Y-%m-%d %H:%M}"
+    return f"{utc(ns):%Y-%m-%d %H:%M}"

@@ -143,7 +143,7 @@ class _ToLoguru(logging.Handler):
         """Pass one record on."""
         level = record.levelname if record.levelname in LEVELS else record.levelno
         where = {"name": record.name, "function": record.funcName, "line": record.lineno}
-        passed = logger.patch(lambda made: made.update(where))  # type: ignore[typeddict-item]
+        passed = logger.patch(lambda made: made.update(where))  # type: ignore[typeddict-item]  # these are its keys
         passed.opt(exception=record.exc_info).log(level, "{}", record.getMessage())
 
 

@@ -30,7 +30,7 @@ class AuditRepository:
         self._db.flush()
 
     def page(self, request: PageRequest) -> Page[AuditEntry]:
-        """Entries, newest first; filters `actor_id`, `action`, `from` and `before`, instants."""
+        """Entries, newest first; filters `actor_id`, `action`, `from` and `to`, instants."""
         return _ENTRIES.page(self._db, request)
 
     def list(
@@ -65,7 +65,7 @@ _ENTRIES = Listing(
         "actor_id": equals(AuditLogRow.actor_id),
         "action": equals(AuditLogRow.action),
         "from": from_(AuditLogRow.occurred_at),
-        "before": before(AuditLogRow.occurred_at),
+        "to": before(AuditLogRow.occurred_at),
     },
     default_sort="-occurred_at",
 )

@@ -1,7 +1,7 @@
 """What a run did, written into the record of trading in one go."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+from app.core.instants import utc
 from app.core.trading_record import Columns, RunTrading
 from app.models.database import Base
 from app.models.record_types import Exact, Holding, Money, Price
@@ -58,7 +59,7 @@ class RunTradingRepository:
         repository = StrategyRepository(self._db)
         keys = [repository.require(definition, finished).id for definition in trading.strategies]
         for strategy, time_ns, why in trading.ended:
-            moment = datetime.fromtimestamp(time_ns // 1_000 / 1e6, UTC)
+            moment = utc(time_ns)
             repository.add_event(keys[strategy], moment, "ended", why, run_id=run_id)
         return keys
 

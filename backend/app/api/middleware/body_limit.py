@@ -7,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.errors import ErrorCode, error_response
+from app.api.errors import error_response
+from app.api.schemas.errors import ErrorCode
 from app.config.settings import Settings
 from app.core.users import Principal, Role
 

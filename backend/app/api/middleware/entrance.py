@@ -7,7 +7,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.api.errors import ErrorCode, error_response
+from app.api.errors import error_response
+from app.api.schemas.errors import ErrorCode
 from app.config.settings import Settings
 
 SECRET_PARAMETERS = frozenset(

@@ -6,7 +6,7 @@ answer, it was done and this is what came of it. The row is committed before the
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import uuid4
@@ -22,7 +22,7 @@ from app.api.errors import ErrorCode, error_response
 from app.api.platform import Platform
 from app.core.exceptions import ConflictError
 from app.core.idempotency import EarlierRequest, KeptAnswer, RequestKey
-from app.core.types import SECOND_NS
+from app.core.instants import utc
 
 LIFE: Final = timedelta(hours=24)
 MOST_KEPT: Final = 65_536
@@ -118,7 +118,7 @@ class Idempotency:
 
     def _claim(self, request: RequestKey) -> EarlierRequest | None:
         """None if the request is ours to do, else what is known of the one before."""
-        now = datetime.fromtimestamp(self._platform.clock.now_ns() / SECOND_NS, UTC)
+        now = utc(self._platform.clock.now_ns())
         try:
             with self._platform.work() as work:
                 work.idempotency.claim(

@@ -8,35 +8,30 @@ from fastapi import APIRouter, Query
 
 from app.api.access import Actor
 from app.api.audit import Sender
-from app.api.errors import refusal
-from app.api.lists import Listed
 from app.api.platform import Served
-from app.api.schemas.users import ApiKeyPage, ApiKeyView, MadeApiKey, NewApiKeyRequest
+from app.api.responses import errors
+from app.api.schemas.pages import Page, page_of
+from app.api.schemas.queries import KeyQuery
+from app.api.schemas.users import ApiKeyView, MadeApiKey, NewApiKeyRequest
 from app.core.exceptions import PermissionDeniedError
 from app.core.users import Role
 
 router = APIRouter(prefix="/api-keys", tags=["api-keys"])
-_UNKNOWN = refusal(404, "There is no such key of yours.")
-_TAKEN = refusal(409, "There is a key of that name.")
+_UNKNOWN = errors(404, text="There is no such key of yours.")
+_TAKEN = errors(409, text="There is a key of that name.")
 
 
 @router.get("", summary="API keys")
 def api_keys(
-    platform: Served,
-    actor: Actor,
-    listed: Listed,
-    user_id: Annotated[
-        UUID | None, Query(description="Of one user; without it one's own, or all for admins.")
-    ] = None,
-) -> ApiKeyPage:
-    """Newest first, revoked ones included; sort by `created_at`."""
+    query: Annotated[KeyQuery, Query()], platform: Served, actor: Actor
+) -> Page[ApiKeyView]:
+    """Newest first, revoked ones included."""
     sees_all = actor.may(Role.ADMIN)
-    if not sees_all and user_id not in (None, actor.user_id):
+    if not sees_all and query.user_id not in (None, actor.user_id):
         raise PermissionDeniedError("keys of other users are for admins")
-    owner = user_id if sees_all else actor.user_id
-    page = platform.users.keys.page(replace(listed, filters={"user_id": owner}))
-    items = [ApiKeyView.model_validate(each) for each in page.items]
-    return ApiKeyPage(items=items, next_cursor=page.next_cursor)
+    owner = query.user_id if sees_all else actor.user_id
+    request = replace(query.request(), filters={"user_id": owner})
+    return page_of(ApiKeyView.model_validate, platform.users.keys.page(request))
 
 
 @router.post("", status_code=201, responses=_TAKEN, summary="Make an API key of one's own")

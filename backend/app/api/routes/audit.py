@@ -1,36 +1,19 @@
 """The audit log, for admins."""
 
-from dataclasses import replace
 from typing import Annotated
-from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.lists import Listed
 from app.api.platform import Served
-from app.api.schemas.instants import Instant
-from app.api.schemas.users import WHEN, AuditPage, AuditView
+from app.api.schemas.pages import Page, page_of
+from app.api.schemas.queries import AuditQuery
+from app.api.schemas.users import AuditView
 
 router = APIRouter(prefix="/audit", tags=["audit"])
 
 
 @router.get("", summary="Who changed what")
-def entries(
-    platform: Served,
-    listed: Listed,
-    actor_id: Annotated[UUID | None, Query(description="Of one user.")] = None,
-    action: Annotated[
-        str | None,
-        Query(max_length=64, pattern=r"^[a-z_.]+$", examples=["user.create"]),
-    ] = None,
-    since: Annotated[
-        Instant | None, Query(alias="from", description="At it or later.", examples=[WHEN])
-    ] = None,
-    before: Annotated[Instant | None, Query(description="Earlier.", examples=[WHEN])] = None,
-) -> AuditPage:
-    """Newest first; sort by `occurred_at`. Entries are never changed or removed."""
-    filters = {"actor_id": actor_id, "action": action, "from": since, "before": before}
+def entries(query: Annotated[AuditQuery, Query()], platform: Served) -> Page[AuditView]:
+    """Newest first. Entries are never changed or removed."""
     with platform.work() as work:
-        page = work.audit.page(replace(listed, filters=filters))
-    items = [AuditView.model_validate(entry) for entry in page.items]
-    return AuditPage(items=items, next_cursor=page.next_cursor)
+        return page_of(AuditView.model_validate, work.audit.page(query.request()))

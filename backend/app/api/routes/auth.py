@@ -4,8 +4,8 @@ from fastapi import APIRouter, Depends, Response
 
 from app.api.access import Actor
 from app.api.audit import Sender
-from app.api.errors import refusal
 from app.api.platform import Served
+from app.api.responses import errors
 from app.api.schemas.users import (
     Credentials,
     LoginView,
@@ -24,8 +24,8 @@ async def _never_stored(response: Response) -> None:
 
 
 router = APIRouter(prefix="/auth", tags=["auth"], dependencies=[Depends(_never_stored)])
-_TAKEN = refusal(409, "The name or the address is taken.")
-_NO_LOGIN = refusal(409, "An API key has no login to end.")
+_TAKEN = errors(409, text="The name or the address is taken.")
+_NO_LOGIN = errors(409, text="An API key has no login to end.")
 
 
 @router.post(

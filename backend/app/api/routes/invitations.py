@@ -1,31 +1,28 @@
 """Invitations, for admins."""
 
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from app.api.audit import Sender
-from app.api.errors import refusal
-from app.api.lists import Listed
 from app.api.platform import Served
-from app.api.schemas.users import (
-    InvitationPage,
-    InvitationView,
-    MadeInvitation,
-    NewInvitationRequest,
-)
+from app.api.responses import errors
+from app.api.schemas.pages import Page, page_of
+from app.api.schemas.queries import InvitationQuery
+from app.api.schemas.users import InvitationView, MadeInvitation, NewInvitationRequest
 
 router = APIRouter(prefix="/invitations", tags=["users"])
-_UNKNOWN = refusal(404, "There is no such invitation.")
-_USED = refusal(409, "Somebody registered with it.")
+_UNKNOWN = errors(404, text="There is no such invitation.")
+_USED = errors(409, text="Somebody registered with it.")
 
 
 @router.get("", summary="Invitations")
-def invitations(platform: Served, listed: Listed) -> InvitationPage:
-    """Used and expired ones included; sort by `expires_at`."""
-    page = platform.users.invitations.page(listed)
-    items = [InvitationView.model_validate(invitation) for invitation in page.items]
-    return InvitationPage(items=items, next_cursor=page.next_cursor)
+def invitations(
+    query: Annotated[InvitationQuery, Query()], platform: Served
+) -> Page[InvitationView]:
+    """Those that expire last first; used and expired ones included."""
+    return page_of(InvitationView.model_validate, platform.users.invitations.page(query.request()))
 
 
 @router.post("", status_code=201, summary="Invite somebody")

@@ -6,8 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.access import Actor
-from app.api.audit import audited
-from app.api.platform import Served
+from app.api.audit import write_down
 from app.monitoring.logs import current_level, set_level
 
 router = APIRouter(prefix="/system", tags=["system"])
@@ -30,12 +29,9 @@ def log_level() -> LogLevel:
 
 
 @router.put("/log-level", summary="Change the least severe level that is logged")
-def change_log_level(
-    wanted: LogLevel, actor: Actor, request: Request, platform: Served
-) -> LogLevel:
+def change_log_level(wanted: LogLevel, actor: Actor, request: Request) -> LogLevel:
     """Write from this level on, at once, until the server is started anew."""
     change = {"from": current_level(), "to": wanted.level}
-    with platform.work() as work:
-        audited(work, actor, request, "log_level.change", None, change)
+    write_down(request, actor, "log_level.change", **change)
     set_level(wanted.level)
     return wanted

@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from app.api.access import Actor
+from app.api.audit import write_down
 from app.api.bar_formats import BarFormat, bars_response, format_for
-from app.api.changes import write_down
 from app.api.parameters import BarInterval, End, FirstDate, LastDate, Start, Symbol, span_of
 from app.api.platform import Platform, Served
 from app.api.responses import errors
@@ -26,9 +26,9 @@ from app.api.schemas.market_data import (
     TicksFound,
 )
 from app.api.schemas.session import now
-from app.api.schemas.values import moment_of
 from app.api.uploads import FORM, ReceivedFile
 from app.core.corporate_actions import Adjustment
+from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.paging import DEFAULT_LIMIT, MOST
 from app.managers.data_manager import DataManager
@@ -164,7 +164,7 @@ def ticks(
     return TicksFound(
         symbol=symbol,
         items=[
-            TickFound(timestamp=moment_of(ts), price=price, volume=volume)
+            TickFound(timestamp=utc(ts), price=price, volume=volume)
             for ts, price, volume in page.ticks.rows()
         ],
         next_cursor="{}-{}".format(*page.next_place) if page.next_place else None,

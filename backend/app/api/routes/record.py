@@ -1,5 +1,6 @@
 """Lists of the record: signals, orders, fills, trades, positions, events, and an account."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Query
 from app.api.platform import Served
 from app.api.responses import errors
 from app.api.schemas import record as shown
+from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import (
     EventQuery,
     EventSource,
@@ -25,18 +27,18 @@ router = APIRouter(tags=["record"])
 
 
 @router.get("/signals", summary="What strategies wanted, and what came of it")
-def signals(query: Annotated[SignalQuery, Query()], platform: Served) -> shown.Listed[shown.Signal]:
+def signals(query: Annotated[SignalQuery, Query()], platform: Served) -> Page[shown.Signal]:
     """Newest first. In a backtest a signal is an order a strategy sent."""
     with platform.work() as work:
-        return shown.listed(shown.Signal, work.record.signals(query.request()))
+        return page_of(shown.Signal.model_validate, work.record.signals(query.request()))
 
 
 @router.get("/trading/orders", summary="Orders")
 @router.get("/orders", summary="Orders")
-def orders(query: Annotated[OrderQuery, Query()], platform: Served) -> shown.Listed[shown.Order]:
+def orders(query: Annotated[OrderQuery, Query()], platform: Served) -> Page[shown.Order]:
     """Newest first."""
     with platform.work() as work:
-        return shown.listed(shown.Order, work.record.orders(query.request()))
+        return page_of(shown.Order.model_validate, work.record.orders(query.request()))
 
 
 @router.get("/trading/orders/{order_id}", responses=errors(404), summary="An order")
@@ -55,41 +57,37 @@ def order(order_id: UUID, platform: Served) -> shown.OrderDetails:
 
 
 @router.get("/fills", summary="Executions")
-def fills(query: Annotated[FillQuery, Query()], platform: Served) -> shown.Listed[shown.Fill]:
+def fills(query: Annotated[FillQuery, Query()], platform: Served) -> Page[shown.Fill]:
     """Newest first."""
     with platform.work() as work:
-        return shown.listed(shown.Fill, work.record.fills(query.request()))
+        return page_of(shown.Fill.model_validate, work.record.fills(query.request()))
 
 
 @router.get("/trades", summary="Round trips")
-def trades(query: Annotated[TradeQuery, Query()], platform: Served) -> shown.Listed[shown.Trade]:
+def trades(query: Annotated[TradeQuery, Query()], platform: Served) -> Page[shown.Trade]:
     """Newest first; a trade without an exit is still open."""
     with platform.work() as work:
-        return shown.listed(shown.Trade, work.record.trades(query.request()))
+        return page_of(shown.Trade.model_validate, work.record.trades(query.request()))
 
 
 @router.get("/trading/positions", summary="What is held")
 @router.get("/positions", summary="What is held")
-def positions(
-    query: Annotated[PositionQuery, Query()], platform: Served
-) -> shown.Listed[shown.Position]:
+def positions(query: Annotated[PositionQuery, Query()], platform: Served) -> Page[shown.Position]:
     """At the end of each run, what each strategy held in each symbol."""
     with platform.work() as work:
-        return shown.listed(shown.Position, work.record.positions(query.request()))
+        return page_of(shown.Position.model_validate, work.record.positions(query.request()))
 
 
 @router.get("/events", summary="What happened to strategies, or to orders")
-def events(query: Annotated[EventQuery, Query()], platform: Served) -> shown.Listed[shown.Event]:
+def events(query: Annotated[EventQuery, Query()], platform: Served) -> Page[shown.Event]:
     """Newest first. Filters that mean nothing for the kind asked for are left aside."""
     request = query.request()
     with platform.work() as work:
         if query.of is EventSource.ORDERS:
-            page = work.record.order_events(_only(request, "strategy_id", "of"))
-            items = [shown.Event.of_order(event) for event in page.items]
-            return shown.Listed(items=items, next_cursor=page.next_cursor)
-        found = work.record.strategy_events(_only(request, "order_id", "account_id", "of"))
-        items = [shown.Event.of_strategy(event) for event in found.items]
-        return shown.Listed(items=items, next_cursor=found.next_cursor)
+            page = work.record.order_events(_without(request, "strategy_id", "of"))
+            return page_of(shown.Event.of_order, page)
+        found = work.record.strategy_events(_without(request, "order_id", "account_id", "of"))
+        return page_of(shown.Event.of_strategy, found)
 
 
 @router.get("/trading/portfolio", responses=errors(404), summary="An account and what it holds")
@@ -115,8 +113,6 @@ def _of_order(order: shown.Order) -> dict[str, UUID]:
     return {"account_id": order.account_id, "order_id": order.id}
 
 
-def _only(request: PageRequest, *without: str) -> PageRequest:
-    filters = {name: value for name, value in request.filters.items() if name not in without}
-    return PageRequest(
-        limit=request.limit, cursor=request.cursor, sort=request.sort, filters=filters
-    )
+def _without(request: PageRequest, *names: str) -> PageRequest:
+    kept = {name: value for name, value in request.filters.items() if name not in names}
+    return replace(request, filters=kept)

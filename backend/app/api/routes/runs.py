@@ -8,12 +8,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from app.api.access import Actor
-from app.api.audit import audited
+from app.api.audit import audited, write_down
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
 from app.api.responses import errors, written
+from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import EquityQuery, RunQuery
-from app.api.schemas.record import Equity, Listed, listed
+from app.api.schemas.record import Equity
 from app.api.schemas.runs import (
     Comparison,
     Run,
@@ -44,12 +45,10 @@ LONGEST_WAIT_S = 30.0
 
 
 @router.get("", summary="Runs that are over")
-def runs(query: Annotated[RunQuery, Query()], platform: Served) -> Listed[RunSummary]:
+def runs(query: Annotated[RunQuery, Query()], platform: Served) -> Page[RunSummary]:
     """The one that ended last comes first. Those on their way are in `/runs/queue`."""
     with platform.work() as work:
-        page = work.record.runs(query.request())
-        items = [RunSummary.of(record) for record in page.items]
-        return Listed(items=items, next_cursor=page.next_cursor)
+        return page_of(RunSummary.of, work.record.runs(query.request()))
 
 
 @router.post("", status_code=202, responses=errors(400, 409), summary="Ask for a backtest")
@@ -144,8 +143,7 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
             f"run {record.id} is {record.status}: there is nothing left to cancel"
         )
     ticket = runs.cancel(known.id)
-    with platform.work() as work:
-        audited(work, actor, request, "run.cancel", f"run:{ticket.id}")
+    write_down(request, actor, "run.cancel", f"run:{ticket.id}")
     return Run.of_ticket(ticket)
 
 
@@ -156,13 +154,11 @@ def metrics(run_id: RunId, platform: Served) -> RunMetrics:
 
 
 @router.get("/{run_id}/equity", responses=errors(404), summary="Its equity curve")
-def equity(
-    run_id: RunId, query: Annotated[EquityQuery, Query()], platform: Served
-) -> Listed[Equity]:
+def equity(run_id: RunId, query: Annotated[EquityQuery, Query()], platform: Served) -> Page[Equity]:
     """Oldest first: every session's close, and minutes evenly between them."""
     with platform.work() as work:
         account = work.trading.account_of_run(work.runs.get(run_id).id)
-        return listed(Equity, work.record.equity(account.id, query.request()))
+        return page_of(Equity.model_validate, work.record.equity(account.id, query.request()))
 
 
 @router.get(

@@ -1,5 +1,6 @@
 """Strategies that have run: what they are, where they stand, what happened to them."""
 
+from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -9,21 +10,19 @@ from app.api.access import Actor
 from app.api.audit import audited
 from app.api.platform import Served
 from app.api.responses import errors
-from app.api.schemas.queries import EventQuery, StrategyQuery
-from app.api.schemas.record import Event, Listed, Strategy, StrategyChange
-from app.api.schemas.values import moment_of
-from app.core.paging import PageRequest
+from app.api.schemas.pages import Page, page_of
+from app.api.schemas.queries import EventOfStrategyQuery, StrategyQuery
+from app.api.schemas.record import Event, Strategy, StrategyChange
+from app.core.instants import utc
 
 router = APIRouter(prefix="/strategies", tags=["strategies"])
 
 
 @router.get("", summary="The strategies that are known")
-def strategies(query: Annotated[StrategyQuery, Query()], platform: Served) -> Listed[Strategy]:
+def strategies(query: Annotated[StrategyQuery, Query()], platform: Served) -> Page[Strategy]:
     """By name. A strategy is known from its first run on; with other parameters it is another."""
     with platform.work() as work:
-        page = work.record.strategies(query.request())
-        items = [Strategy.of(record) for record in page.items]
-        return Listed(items=items, next_cursor=page.next_cursor)
+        return page_of(Strategy.of, work.record.strategies(query.request()))
 
 
 @router.get("/{strategy_id}", responses=errors(404), summary="A strategy")
@@ -38,7 +37,7 @@ def change(
     strategy_id: UUID, asked: StrategyChange, platform: Served, actor: Actor, request: Request
 ) -> Strategy:
     """What is changed is kept among its events, with who changed it in the audit log."""
-    now = moment_of(platform.clock.now_ns())
+    now = utc(platform.clock.now_ns())
     given = asked.model_dump(exclude_unset=True)
     with platform.work() as work:
         known = work.strategies.get(strategy_id)
@@ -56,13 +55,11 @@ def change(
 
 @router.get("/{strategy_id}/events", responses=errors(404), summary="What happened to it")
 def events(
-    strategy_id: UUID, query: Annotated[EventQuery, Query()], platform: Served
-) -> Listed[Event]:
+    strategy_id: UUID, query: Annotated[EventOfStrategyQuery, Query()], platform: Served
+) -> Page[Event]:
     """Newest first."""
-    filters = {"strategy_id": strategy_id, "kind": query.kind, "from": query.from_, "to": query.to}
-    request = PageRequest(limit=query.limit, cursor=query.cursor, sort=query.sort, filters=filters)
+    asked = query.request()
+    request = replace(asked, filters={**asked.filters, "strategy_id": strategy_id})
     with platform.work() as work:
         work.strategies.get(strategy_id)
-        page = work.record.strategy_events(request)
-        items = [Event.of_strategy(event) for event in page.items]
-        return Listed(items=items, next_cursor=page.next_cursor)
+        return page_of(Event.of_strategy, work.record.strategy_events(request))

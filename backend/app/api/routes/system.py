@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from app.api.access import Actor
-from app.api.changes import write_down
+from app.api.audit import write_down
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
 from app.api.responses import errors, written

@@ -1,36 +1,27 @@
 """Users, for admins."""
 
-from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query
 
 from app.api.audit import Sender
-from app.api.errors import refusal
-from app.api.lists import Listed
 from app.api.platform import Served
-from app.api.schemas.users import NewUser, UserChange, UserPage, UserView
-from app.core.users import Role
+from app.api.responses import errors
+from app.api.schemas.pages import Page, page_of
+from app.api.schemas.queries import UserQuery
+from app.api.schemas.users import NewUser, UserChange, UserView
 
 router = APIRouter(prefix="/users", tags=["users"])
-_UNKNOWN = refusal(404, "There is no such user.")
-_TAKEN = refusal(409, "The name or the address is taken.")
-_LAST = refusal(409, "No active admin would be left.")
+_UNKNOWN = errors(404, text="There is no such user.")
+_TAKEN = errors(409, text="The name or the address is taken.")
+_LAST = errors(409, text="No active admin would be left.")
 
 
 @router.get("", summary="Users")
-def users(
-    platform: Served,
-    listed: Listed,
-    role: Role | None = None,
-    is_active: Annotated[bool | None, Query(description="Who may log in, or who may not.")] = None,
-) -> UserPage:
-    """By name; sort by `username`."""
-    wanted = replace(listed, filters={"role": role, "is_active": is_active})
-    page = platform.users.accounts.page(wanted)
-    items = [UserView.model_validate(user) for user in page.items]
-    return UserPage(items=items, next_cursor=page.next_cursor)
+def users(query: Annotated[UserQuery, Query()], platform: Served) -> Page[UserView]:
+    """By name."""
+    return page_of(UserView.model_validate, platform.users.accounts.page(query.request()))
 
 
 @router.post("", status_code=201, responses=_TAKEN, summary="Add a user")

@@ -17,8 +17,8 @@ def _written_out(value: object) -> object:
 
 def _storable(moment: datetime) -> datetime:
     """The nearest moment every database can hold: nothing in the record is further out."""
-    return min(max(moment, _FIRST), _LAST)
+    return min(max(moment, _FIRST), _LAST).astimezone(UTC)
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_storable)]
-"""An aware datetime to filter by, in years that every database can hold."""
+"""A datetime in UTC to filter by, in years that every database can hold."""

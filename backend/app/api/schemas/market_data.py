@@ -7,10 +7,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.errors import ErrorDetail
-from app.api.schemas.values import Asked, Known, Moment, moment_of, moments_of
+from app.api.schemas.errors import ErrorDetail
+from app.api.schemas.values import Asked, Known, Moment
 from app.core.enums import SystemState
 from app.core.exceptions import TradingError
+from app.core.instants import utc
 from app.core.market_halts import MarketHalt
 from app.core.session_data import SessionData
 from app.managers.data_manager.imports import BackgroundImport
@@ -37,8 +38,8 @@ class StoredSymbol(BaseModel):
         """As the API tells it."""
         return cls(
             symbol=stored.symbol,
-            first=moment_of(stored.first_ns),
-            last=moment_of(stored.last_ns),
+            first=utc(stored.first_ns),
+            last=utc(stored.last_ns),
             bars=stored.rows,
             synthetic=SYNTHETIC in stored.labels,
             labels=sorted(stored.labels),
@@ -109,17 +110,17 @@ class LatestFound(BaseModel):
         if latest.bar is not None:
             names = ("open", "high", "low", "close", "volume")
             values = {name: getattr(latest.bar, name)[0].item() for name in names}
-            bar = Bar(timestamp=moment_of(int(latest.bar.start_ns[0])), **values)
+            bar = Bar(timestamp=utc(int(latest.bar.start_ns[0])), **values)
             prices.append((int(latest.bar.end_ns[0]), bar.close))
         if latest.tick is not None:
             time_ns, price, volume = latest.tick
-            tick = TickFound(timestamp=moment_of(time_ns), price=price, volume=volume)
+            tick = TickFound(timestamp=utc(time_ns), price=price, volume=volume)
             prices.append((time_ns, price))
         last_ns, price = max(prices)
         return cls(
             symbol=symbol,
             source="session" if latest.in_session else "store",
-            timestamp=moment_of(last_ns),
+            timestamp=utc(last_ns),
             price=price,
             bar=bar,
             tick=tick,
@@ -147,7 +148,7 @@ class QualityOfSession(BaseModel):
     def of(cls, quality: SessionQuality) -> Self:
         """As the API tells it."""
         gaps = [
-            GapFound(start=moment_of(g.start_ns), end=moment_of(g.end_ns), minutes=g.minutes)
+            GapFound(start=utc(g.start_ns), end=utc(g.end_ns), minutes=g.minutes)
             for g in quality.gaps
         ]
         return cls(
@@ -200,13 +201,12 @@ class QualityFound(BaseModel):
             quality_pct=scored.total_pct,
             sessions=list(map(QualityOfSession.of, scored)),
             findings=[
-                FindingTold(kind=each.kind, count=each.count, first_at=moments_of(each.first_ns))
+                FindingTold(
+                    kind=each.kind, count=each.count, first_at=[utc(ns) for ns in each.first_ns]
+                )
                 for each in findings
             ],
-            halts=[
-                Halt(start=moment_of(h.start_ns), end=moment_of(h.end_ns), reason=h.reason)
-                for h in halts
-            ],
+            halts=[Halt(start=utc(h.start_ns), end=utc(h.end_ns), reason=h.reason) for h in halts],
         )
 
 
@@ -227,7 +227,7 @@ class SessionSeries(BaseModel):
                 symbol=symbol,
                 interval=str(interval),
                 bars=len(ends),
-                last=moment_of(int(ends[-1])) if len(ends) else None,
+                last=utc(int(ends[-1])) if len(ends) else None,
             )
             for (symbol, interval), ends in kept
         ]
@@ -250,7 +250,7 @@ class Subscription(BaseModel):
             id=view.stream_id,
             symbol=view.symbol,
             interval=str(view.interval),
-            last=None if view.sent_until_ns is None else moment_of(view.sent_until_ns),
+            last=None if view.sent_until_ns is None else utc(view.sent_until_ns),
             waiting=view.waiting,
             dropped=view.dropped,
         )
@@ -319,8 +319,8 @@ class SymbolImported(BaseModel):
         return cls(
             symbol=imported.symbol,
             rows=imported.rows,
-            first=moment_of(imported.first_ns),
-            last=moment_of(imported.last_ns),
+            first=utc(imported.first_ns),
+            last=utc(imported.last_ns),
             added=imported.write.added,
             replaced=imported.write.replaced,
             duplicates=imported.write.duplicates,
@@ -363,7 +363,7 @@ class ImportStatus(BaseModel):
         return cls(
             id=begun.id,
             state="failed" if error else "completed" if summary else "running",
-            started_at=moment_of(begun.started_ns),
+            started_at=utc(begun.started_ns),
             progress=begun.fraction,
             doing=begun.doing,
             outcome=None

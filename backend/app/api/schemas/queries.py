@@ -1,26 +1,19 @@
-"""Query parameters of the lists of the record: which page, in which order, of what."""
+"""Query parameters of lists: which page, in which order, of what."""
 
-from datetime import UTC, datetime
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
+from app.api.schemas.instants import Instant
 from app.core.enums import OperationMode, OrderStatus, Side
 from app.core.paging import DEFAULT_LIMIT, MOST, PageRequest
+from app.core.users import Role
 
 _PRINTED = r"^[^\x00-\x1f\x7f]+$"
 
 
-def _in_utc(moment: datetime) -> datetime:
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the years 1 to 9999 in UTC") from None
-
-
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=_PRINTED)]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTED)]
 
@@ -150,6 +143,15 @@ class EventQuery(ListQuery):
     to: Instant | None = TO
 
 
+class EventOfStrategyQuery(ListQuery):
+    """Which events of one strategy."""
+
+    sort: Literal["time", "-time"] | None = None
+    kind: Name | None = Field(None, description="`created`, `lifecycle`, `note` or `ended`.")
+    from_: Instant | None = FROM
+    to: Instant | None = TO
+
+
 class EquityQuery(ListQuery):
     """Which part of an equity curve."""
 
@@ -182,3 +184,36 @@ class StrategyQuery(ListQuery):
     class_: Name | None = Field(None, alias="class", description="What a config calls its class.")
     timeframe: Annotated[str, Field(max_length=16, pattern=_PRINTED)] | None = None
     lifecycle: Literal["RESEARCH", "PAPER", "LIVE", "RETIRED"] | None = None
+
+
+class UserQuery(ListQuery):
+    """Which users."""
+
+    sort: Literal["username", "-username"] | None = None
+    role: Role | None = None
+    is_active: bool | None = Field(None, description="Who may log in, or who may not.")
+
+
+class InvitationQuery(ListQuery):
+    """Which invitations."""
+
+    sort: Literal["expires_at", "-expires_at"] | None = None
+
+
+class KeyQuery(ListQuery):
+    """Which API keys."""
+
+    sort: Literal["created_at", "-created_at"] | None = None
+    user_id: UUID | None = Field(
+        None, description="Of one user; without it one's own, or all for admins."
+    )
+
+
+class AuditQuery(ListQuery):
+    """Which entries of the audit log."""
+
+    sort: Literal["occurred_at", "-occurred_at"] | None = None
+    actor_id: UUID | None = Field(None, description="Of one user.")
+    action: str | None = Field(None, max_length=64, pattern=r"^[a-z_.]+$", examples=["user.create"])
+    from_: Instant | None = FROM
+    to: Instant | None = TO

@@ -1,14 +1,13 @@
 """The record of trading as the API tells it; prices, quantities and money as decimal text."""
 
 from decimal import Decimal
-from typing import Any, Generic, Literal, Self, TypeVar
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.schemas.values import Asked, Moment
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
-from app.core.paging import Page
 from app.core.trading_record import (
     AccountRecord,
     OrderEventRecord,
@@ -16,7 +15,6 @@ from app.core.trading_record import (
     StrategyRecord,
 )
 
-Item = TypeVar("Item", bound=BaseModel)
 Lifecycle = Literal["RESEARCH", "PAPER", "LIVE", "RETIRED"]
 
 
@@ -24,19 +22,6 @@ class Recorded(BaseModel):
     """Something in the record, made from its value."""
 
     model_config = ConfigDict(from_attributes=True)
-
-
-class Listed(BaseModel, Generic[Item]):
-    """Part of a list; `next_cursor` is null on the last page."""
-
-    items: list[Item]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
-
-
-def listed(kind: type[Item], page: Page[Any]) -> Listed[Item]:
-    """A page of values as one of models."""
-    items = [kind.model_validate(value) for value in page.items]
-    return Listed[kind](items=items, next_cursor=page.next_cursor)  # type: ignore[valid-type]  # a model made for it
 
 
 class Strategy(BaseModel):

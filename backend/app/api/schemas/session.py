@@ -8,8 +8,9 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Known, Moment, moment_of
+from app.api.schemas.values import Known, Moment
 from app.core.enums import SystemState
+from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE
 from app.core.types import Floats
 from app.managers.system_manager.session_scores import SessionScore
@@ -177,7 +178,7 @@ def now(status: SystemStatus) -> dict[str, object]:
         "session_name": status.session_name,
         "state": status.state,
         "session": progress.session if progress else None,
-        "market_time": moment_of(progress.now_ns) if progress and progress.now_ns else None,
+        "market_time": utc(progress.now_ns) if progress and progress.now_ns else None,
     }
 
 

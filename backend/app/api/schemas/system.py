@@ -6,8 +6,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Known, Moment, Whole, moment_of
+from app.api.schemas.values import Asked, Known, Moment, Whole
 from app.core.enums import SystemState
+from app.core.instants import utc
 from app.managers.system_manager.status import SystemStatus
 from app.threads.progress import RunProgress
 
@@ -49,8 +50,8 @@ class SpeedRequest(Asked):
     )
 
 
-class Progress(BaseModel):
-    """How far the run is."""
+class SessionProgress(BaseModel):
+    """How far the session is."""
 
     session: date | None = Field(description="Null before the first session has begun.")
     market_time: Moment | None
@@ -68,7 +69,7 @@ class Progress(BaseModel):
         """As the API tells it."""
         return cls(
             session=progress.session,
-            market_time=moment_of(progress.now_ns) if progress.now_ns else None,
+            market_time=utc(progress.now_ns) if progress.now_ns else None,
             sessions_done=progress.sessions_done,
             sessions_total=progress.sessions_total,
             bars=progress.bars,
@@ -89,7 +90,7 @@ class Status(BaseModel):
     reason: str | None = Field(description="Why it failed; null if it did not.")
     notice: str | None = Field(description="What a person should know of a session that goes on.")
     speed: float = Field(description="Market seconds a second; 0: as fast as it goes.")
-    progress: Progress | None
+    progress: SessionProgress | None
     threads: dict[str, bool] = Field(description="Which threads of the run are alive.")
 
     @classmethod
@@ -102,7 +103,7 @@ class Status(BaseModel):
             reason=status.reason,
             notice=status.notice,
             speed=status.speed,
-            progress=Progress.of(status.progress) if status.progress else None,
+            progress=SessionProgress.of(status.progress) if status.progress else None,
             threads=dict(status.threads),
         )
 

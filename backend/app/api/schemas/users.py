@@ -65,13 +65,6 @@ class UserView(Output):
     last_login_at: datetime | None = Field(examples=[WHEN])
 
 
-class UserPage(BaseModel):
-    """Part of the list of users."""
-
-    items: list[UserView]
-    next_cursor: str | None = Field(description="For the next page; null on the last.")
-
-
 class NewUser(Input):
     """A user to add."""
 
@@ -170,13 +163,6 @@ class InvitationView(Output):
     revoked_at: datetime | None = Field(examples=[None])
 
 
-class InvitationPage(BaseModel):
-    """Part of the list of invitations."""
-
-    items: list[InvitationView]
-    next_cursor: str | None = Field(description="For the next page; null on the last.")
-
-
 class MadeInvitation(BaseModel):
     """An invitation with its token, which is shown once."""
 
@@ -219,13 +205,6 @@ class ApiKeyView(Output):
     revoked_at: datetime | None = Field(examples=[None])
 
 
-class ApiKeyPage(BaseModel):
-    """Part of a list of keys."""
-
-    items: list[ApiKeyView]
-    next_cursor: str | None = Field(description="For the next page; null on the last.")
-
-
 class MadeApiKey(BaseModel):
     """A key with its secret, which is shown once."""
 
@@ -250,10 +229,3 @@ class AuditView(Output):
     details: dict[str, Any] = Field(examples=[{"role": "viewer"}])
     address: str | None = Field(examples=["127.0.0.1"])
     request_id: str | None = Field(examples=["5d1f6c0e"])
-
-
-class AuditPage(BaseModel):
-    """Part of the audit log."""
-
-    items: list[AuditView]
-    next_cursor: str | None = Field(description="For the next page; null on the last.")

@@ -1,6 +1,5 @@
 """Kinds of value that many models have."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Annotated
@@ -13,8 +12,6 @@ from pydantic import (
     Field,
     PlainSerializer,
 )
-
-from app.core.types import SECOND_NS
 
 
 class Asked(BaseModel):
@@ -50,14 +47,3 @@ Moment = Annotated[
     Field(json_schema_extra={"format": "date-time"}),
 ]
 """An instant, written in UTC with ``Z``."""
-
-
-def moment_of(ns: int) -> datetime:
-    """UTC nanoseconds as an instant, to the microsecond."""
-    seconds, rest = divmod(ns, SECOND_NS)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)
-
-
-def moments_of(times_ns: Iterable[int]) -> list[datetime]:
-    """Several instants."""
-    return [moment_of(ns) for ns in times_ns]

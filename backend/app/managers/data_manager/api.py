@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from app.core.corporate_actions import Adjustment, CorporateAction
 from app.core.data_structures import BarColumns, Quote, Tick
 from app.core.exceptions import ConfigurationError, DataNotFoundError
+from app.core.instants import ns_of
 from app.core.intervals import Interval
 from app.core.market_halts import MarketHalt, halted_minutes
 from app.core.sessions import SessionGrid
-from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import Bars, market_time
 from app.managers.data_manager.ports import MarketTime
 from app.managers.data_manager.streams import BarStreams
@@ -349,7 +349,7 @@ class DataManager:
             moment = datetime.combine(moment, time())
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=ZoneInfo(self._time.timezone))
-        return int(moment.timestamp()) * SECOND_NS + moment.microsecond * 1_000
+        return ns_of(moment)
 
     def _within(
         self, coverage: StoredCoverage, start: date | None, end: date | None

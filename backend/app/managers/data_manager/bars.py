@@ -2,24 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import overload
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from app.core.data_structures import BarColumns
+from app.core.instants import utc
 from app.core.intervals import Interval
-from app.core.types import SECOND_NS
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def market_time(ns: int, zone: ZoneInfo) -> datetime:
     """UTC nanoseconds as a datetime on the clock of `zone`, to the microsecond."""
-    seconds, rest = divmod(ns, SECOND_NS)
-    moment = _EPOCH + timedelta(seconds=seconds, microseconds=rest // 1_000)
-    return moment.astimezone(zone)
+    return utc(ns).astimezone(zone)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,22 @@
 """Stored bars and ticks in pages, and the last of them: for whoever shows them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from app.core.data_structures import BarColumns
 from app.core.exceptions import DataNotFoundError
+from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.types import DAY_NS, MINUTE_NS
 from app.managers.data_manager.api import DataManager
-from app.managers.data_manager.bars import Bars, market_time
+from app.managers.data_manager.bars import Bars
 
 Span = tuple[int, int]
 """``[first_ns, last_ns)``, UTC nanoseconds."""
 
 _SHORTEST_SESSION_MINUTES = 375
 """Of the exchanges there are; a guess of how many days hold a page may be wrong, not its bars."""
-
-_UTC = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +71,7 @@ def bars_page(
     columns = columns.slice(0, min(limit, len(columns)))
     bars = Bars(symbol, interval, columns, manager.timezone)
     if interval == ONE_MINUTE and adjustment != "raw" and len(columns):
-        ends = (_utc(int(columns.start_ns[0])), _utc(int(columns.start_ns[-1]) + 1_000))
+        ends = (utc(int(columns.start_ns[0])), utc(int(columns.start_ns[-1]) + 1_000))
         bars = manager.stored_bars(symbol, *ends, adjustment=adjustment)
     return BarsPage(bars, next_ns)
 
@@ -88,7 +85,7 @@ def _derived(
     while at_ns < span[1] and found < count:
         until_ns = min(at_ns + stretch_ns, span[1])
         bars = manager.get_bars(
-            symbol, interval, _utc(at_ns), _utc(until_ns), adjustment=adjustment
+            symbol, interval, utc(at_ns), utc(until_ns), adjustment=adjustment
         ).columns
         parts.append(bars)
         found, at_ns, stretch_ns = found + len(bars), until_ns, 2 * stretch_ns
@@ -151,7 +148,3 @@ def latest_stored(manager: DataManager, symbol: str) -> Latest:
         tick=None if tick is None else (tick.time_ns, tick.price, tick.volume),
         in_session=False,
     )
-
-
-def _utc(ns: int) -> datetime:
-    return market_time(ns, _UTC).astimezone(UTC)

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from app import __version__
+from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE
 from app.core.market_halts import MarketHalt
 from app.core.quality_gate import REFUSAL
@@ -24,6 +24,9 @@ from app.services.analytics.result import RunResult
 from app.services.market_data.bar_aggregation import session_rows
 from app.services.market_data.parquet_storage import fingerprint
 from app.services.reporting.files import finite
+
+moment = utc
+"""What the queue of runs calls it."""
 
 
 def make_result(run: PlayedRun, log: RunLog) -> RunResult:
@@ -81,8 +84,8 @@ def make_record(
         strategies=_strategies(run, result),
         symbols=list(plan.symbols),
         config=plan.config.to_dict(),
-        started_at=moment(started_ns),
-        finished_at=moment(finished_ns),
+        started_at=utc(started_ns),
+        finished_at=utc(finished_ns),
         first_session=dates[0] if dates else None,
         last_session=dates[-1] if dates else None,
         bars=sum(len(bars) for bars in log.bars.values()),
@@ -147,7 +150,7 @@ def _halts(run: PlayedRun, log: RunLog) -> list[MarketHalt]:
 
 def _spoken(halt: MarketHalt, timezone: str) -> str:
     zone = ZoneInfo(timezone)
-    start, end = (moment(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
+    start, end = (utc(ns).astimezone(zone) for ns in (halt.start_ns, halt.end_ns))
     return f"{start:%Y-%m-%d %H:%M:%S} to {end:%H:%M:%S}: {halt.reason}"
 
 
@@ -159,11 +162,6 @@ def _plain(values: Mapping[str, object]) -> dict[str, object]:
 
 def _defined(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def moment(ns: int) -> datetime:
-    """UTC nanoseconds as an aware datetime."""
-    return datetime.fromtimestamp(ns / 1e9, UTC)
 
 
 def _data_fingerprint(run: PlayedRun) -> str:

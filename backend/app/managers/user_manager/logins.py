@@ -10,7 +10,7 @@ from loguru import logger
 
 from app.core.administration import Origin
 from app.core.exceptions import AuthenticationError, ConflictError
-from app.core.types import SECOND_NS
+from app.core.instants import ns_of
 from app.core.users import Principal, RefreshToken, User
 from app.managers.user_manager.ended_logins import EndedLogins
 from app.managers.user_manager.record import Record
@@ -71,7 +71,7 @@ class Logins:
             since = self._record.now() - timedelta(seconds=self._life_s)
             ended = work.refresh_tokens.families_revoked_since(since)
         for login, at in sorted(ended.items(), key=lambda each: each[1]):
-            self._ended.add([login], int(at.timestamp()) * SECOND_NS)
+            self._ended.add([login], ns_of(at))
 
     def read(self, access_token: str) -> Principal:
         """Who an access token speaks for; looks nothing up.

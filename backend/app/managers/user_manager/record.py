@@ -1,10 +1,10 @@
 """What all parts of the user manager stand on: the database, the settings and the clock."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from app.config.settings import Settings
-from app.core.types import SECOND_NS
+from app.core.instants import utc
 from app.managers.time_manager.clock import Clock
 from app.models.database import session_factory
 from app.repositories.unit_of_work import UnitOfWork
@@ -23,4 +23,4 @@ class Record:
 
     def now(self) -> datetime:
         """The time, in UTC."""
-        return datetime.fromtimestamp(self.clock.now_ns() / SECOND_NS, UTC)
+        return utc(self.clock.now_ns())

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from fastapi import APIRouter
 
-from app.api.access import ACCESS, require_complete_table
+from app.api.access import ACCESS, allowed_methods, require_complete_table
 from app.api.app import PREFIXES, ROUTERS
 from app.core.users import Role, Scope
 from app.services.security.keys import new_api_key, secret_hash
@@ -26,6 +26,19 @@ def test_a_route_without_a_rule_is_refused() -> None:
 def test_a_rule_without_a_route_is_refused() -> None:
     with pytest.raises(AssertionError, match="rules without a route"):
         require_complete_table([])
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/v1/market-data/bars/BTC/USD", ["GET"]),
+        ("/api/market-data/bars/ALPHA", ["GET"]),
+        ("/api/v1/users/bob", ["GET", "PATCH"]),
+        ("/api/v1/users/bob/keys", []),
+    ],
+)
+def test_what_may_be_asked_of_a_path(path: str, allowed: list[str]) -> None:
+    assert allowed_methods(path) == allowed
 
 
 @pytest.mark.parametrize("rule", ROUTES)

@@ -1,9 +1,7 @@
 """docs/api.md, and the README's lines: typed into a shell, against a real server on a socket."""
 
-import os
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,13 +11,13 @@ import pytest
 from app.core.administration import Origin
 from app.core.users import Role
 from tests.api_fixtures import Api
-from tests.served_api import served
+from tests.api_server import LiveServer
+from tests.typed_pages import typed_into_a_shell
 from tests.unit.docs.conftest import REPOSITORY, demo_folder
 
 __all__ = ["demo_folder"]
 PAGE = REPOSITORY / "docs" / "api.md"
 README = REPOSITORY / "README.md"
-PATIENCE_S = 60
 HERE = Origin(actor="tests")
 
 
@@ -29,8 +27,8 @@ def address(api: Api, demo_folder: Path) -> Iterator[str]:
     shutil.copytree(demo_folder / "backend" / "data" / "bars", api.settings.bars_dir)
     (password,) = set(re.findall(r'"alice", "password": "(.*?)"', PAGE.read_text("utf-8")))
     api.app.state.platform.users.accounts.create("alice", password, Role.TRADER, HERE)
-    with served(api.app) as url:
-        yield url
+    with LiveServer(api.app) as server:
+        yield f"http://{server.address}"
 
 
 def steps(text: str) -> list[tuple[str, str | None]]:
@@ -41,29 +39,20 @@ def steps(text: str) -> list[tuple[str, str | None]]:
     return [(typed, shown or None) for typed, shown in found]
 
 
-def typed_into_a_shell(lines: str, folder: Path) -> str:
+def typed(lines: str, folder: Path) -> str:
     """What is printed; a login's `TOKEN` is kept for the lines that are typed after it."""
     kept = folder / "token"
     token = kept.read_text("utf-8") if kept.exists() else "nobody is logged in yet"
-    shell = "set -euo pipefail\nshopt -s expand_aliases\nstate=\n"
-    done = subprocess.run(
-        ["bash", "-c", f'{shell}{lines}\nprintf %s "$TOKEN" > {kept.name}'],
-        cwd=folder,
-        env=os.environ | {"TOKEN": token},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE_S,
+    return typed_into_a_shell(
+        f'state=\n{lines}\nprintf %s "$TOKEN" > {kept.name}', folder, TOKEN=token
     )
-    assert done.returncode == 0, (lines, done.stdout, done.stderr)
-    return done.stdout
 
 
 def test_the_page_does_what_it_says(address, tmp_path) -> None:
     told = {}
     for lines, shown in steps(PAGE.read_text("utf-8")):
         here = lines.replace("http://127.0.0.1:8000", address)
-        told[lines] = typed_into_a_shell(here, tmp_path)
+        told[lines] = typed(here, tmp_path)
         if shown is not None:
             assert told[lines] == shown
         else:
@@ -82,7 +71,7 @@ def test_the_page_does_what_it_says(address, tmp_path) -> None:
 def test_the_lines_of_the_readme_do_what_it_says(address, tmp_path) -> None:
     ((lines, shown),) = steps(README.read_text("utf-8").split("## The API\n")[1].split("\n## ")[0])
     assert lines.count("curl ") == 3
-    assert typed_into_a_shell(lines.replace("http://127.0.0.1:8000", address), tmp_path) == shown
+    assert typed(lines.replace("http://127.0.0.1:8000", address), tmp_path) == shown
 
 
 def test_every_route_of_these_subjects_is_on_the_page(api) -> None:

@@ -42,6 +42,13 @@ def test_the_document_says_who_may_ask_and_what_is_answered(api: Api) -> None:
     assert document["paths"]["/api/v1/metrics"]["get"]["security"] == [{"token": []}, {"key": []}]
 
 
+def test_every_schema_has_a_name_of_its_own(api: Api) -> None:
+    """Two models of one name would get their modules' names: ``app__api__schemas__…``."""
+    names = api.app.openapi()["components"]["schemas"].keys()
+    assert [name for name in names if "__" in name] == []
+    assert {"Page_Order_", "Page_UserView_", "ErrorResponse"} <= names
+
+
 def test_the_document_is_the_same_when_it_is_asked_for_again(api: Api) -> None:
     client = api.anonymous()
     assert client.get("/openapi.json").content == client.get("/openapi.json").content

@@ -380,7 +380,7 @@ def test_the_log_tells_who_what_when_and_from_where(api: Api) -> None:
     }
     assert log(f"?actor_id={uuid4()}") == []
     middle = log()[1]["occurred_at"]
-    assert len(log(f"?before={middle}")) == 1
+    assert len(log(f"?to={middle}")) == 1
     assert len(log(f"?from={middle}")) == 2
     assert len(log("?limit=2")) == 2
     page = admin.get(f"{V1}/audit?limit=2").json()
@@ -393,7 +393,7 @@ def test_the_log_tells_who_what_when_and_from_where(api: Api) -> None:
     [
         "from=yesterday",
         "from=0",
-        "before=2026-01-01T00:00:00",
+        "to=2026-01-01T00:00:00",
         "action=DROP TABLE",
         "limit=0",
         "limit=1001",
@@ -409,7 +409,7 @@ def test_a_question_the_log_does_not_know_is_refused(api: Api, query: str) -> No
 
 @pytest.mark.parametrize(
     ("query", "any_there"),
-    [("from=0001-01-01T00:00:00%2B14:00", True), ("before=0001-01-01T00:00:00%2B14:00", False)],
+    [("from=0001-01-01T00:00:00%2B14:00", True), ("to=0001-01-01T00:00:00%2B14:00", False)],
 )
 def test_a_moment_before_all_others_is_a_moment(api: Api, query: str, any_there: bool) -> None:
     admin = api.as_("admin")

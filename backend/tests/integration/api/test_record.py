@@ -114,7 +114,8 @@ def test_lists_that_are_empty(api: Api, viewer: TestClient) -> None:
         ("orders", {"side": "hold"}),
         ("orders", {"run_id": "1"}),
         ("orders", {"from": "2024-03-04T09:30:00"}),
-        ("orders", {"from": "0001-01-01T00:00:00+14:00"}),
+        ("orders", {"to": "0.5"}),
+        ("runs", {"from": "1709562600"}),
         ("orders", {"symbol": "A\x00"}),
         ("signals", {"action": "buy"}),
         ("events", {"of": "users"}),
@@ -130,6 +131,19 @@ def test_what_a_list_does_not_know(viewer: TestClient, path: str, query: dict[st
     error = answer.json()["error"]
     assert error["code"] == "VALIDATION_ERROR"
     assert next(reversed(query)) in error["message"]
+
+
+def test_no_list_documents_a_filter_that_it_ignores(api: Api) -> None:
+    operation = api.app.openapi()["paths"]["/api/v1/strategies/{strategy_id}/events"]["get"]
+    names = {parameter["name"] for parameter in operation["parameters"]}
+    assert names == {"strategy_id", "limit", "cursor", "sort", "kind", "from", "to"}
+
+
+def test_a_moment_before_all_others_is_a_moment(run: dict[str, Any], viewer: TestClient) -> None:
+    first = "0001-01-01T00:00:00+14:00"
+    for name in ("orders", "runs"):
+        assert items(viewer, name, **{"from": first}) == items(viewer, name)
+        assert items(viewer, name, to=first) == []
 
 
 def test_what_is_not_there(run: dict[str, Any], viewer: TestClient) -> None:
@@ -159,6 +173,10 @@ def test_a_strategy_goes_through_its_life(run: dict[str, Any], api: Api) -> None
     moved = next(event for event in events if event["kind"] == "lifecycle")
     assert moved["message"] == "from RESEARCH to PAPER"
     assert items(trader, "events", strategy_id=buyer["id"], kind="lifecycle") == [moved]
+    of_it = f"strategies/{buyer['id']}/events"
+    assert items(trader, of_it, kind="lifecycle") == [moved]
+    assert items(trader, of_it, to=moved["time"], sort="time")[0]["kind"] == "created"
+    assert moved not in items(trader, of_it, to=moved["time"])
     assert items(trader, "strategies", lifecycle="PAPER") == [changed | {"regime_notes": None}]
     with api.work() as work:
         entries = [entry for entry in work.audit.list() if entry.action == "strategy.update"]

@@ -1,9 +1,7 @@
 """docs/api_record.md: its lines are typed into a shell, against a server on a real socket."""
 
 import json
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from app.managers.data_manager.sample import SAMPLE_WINDOW
 from app.managers.time_manager import TimeManager
 from app.services.market_data.synthetic import write_sample
 from tests.api_fixtures import Api
-from tests.served_api import served
+from tests.api_server import LiveServer
+from tests.typed_pages import typed_into_a_shell
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "api_record.md"
 MARK = "--- next ---"
@@ -26,25 +25,16 @@ def address(api: Api) -> Iterator[str]:
     with api.installation.database() as db:
         sessions = TimeManager.for_exchange(db, "US_EQUITY").session_grid(db, *SAMPLE_WINDOW)
     write_sample(api.installation.storage, sessions)
-    with served(api.app) as url:
-        yield f"{url}/api/v1"
+    with LiveServer(api.app) as server:
+        yield f"http://{server.address}/api/v1"
 
 
 def test_every_line_of_the_page_works(api: Api, address: str, tmp_path: Path) -> None:
     lines = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     script = "\n".join(lines)
     script = re.sub(r"^curl", f"echo; echo '{MARK}'; curl", script, flags=re.MULTILINE)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        env={"API": address, "TOKEN": api.token(Role.TRADER), "PATH": os.environ["PATH"]},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answers = [text.strip() for text in done.stdout.split(MARK)[1:]]
+    printed = typed_into_a_shell(script, tmp_path, API=address, TOKEN=api.token(Role.TRADER))
+    answers = [text.strip() for text in printed.split(MARK)[1:]]
     said = dict(zip(re.findall(r"^curl.*", "\n".join(lines), re.MULTILINE), answers, strict=True))
     for line, answer in said.items():
         if "-o report.html" in line:
