@@ -11,7 +11,6 @@ from threading import Lock
 from typing import BinaryIO, Final
 from uuid import UUID, uuid4
 
-import polars as pl
 from loguru import logger
 
 from app.core.exceptions import (
@@ -24,12 +23,12 @@ from app.managers.data_manager.api import zone_name
 from app.managers.data_manager.markets import Markets
 from app.managers.time_manager.clock import Clock
 from app.services.market_data.csv_import import ImportSummary
+from app.services.market_data.parquet_source import ParquetSource, open_parquet
 from app.services.market_data.symbol_folders import require_symbol
 
 _KEPT: Final = 200
 _CHUNK: Final = 1 << 20
 _RETRY_S: Final = 5.0
-_VALUE_BYTES: Final = 8
 _THE_FILE: Final = "the file"
 
 
@@ -163,6 +162,8 @@ class Imports:
         path = unpacked(folder / "received", most_bytes=self._most_bytes)
         order = begun.order
         try:
+            if path.suffix == ".parquet":
+                self._require_small(open_parquet(path, order.columns))
             return self._markets.of(order.exchange_group).import_from_csv(
                 path,
                 symbol=order.symbol,
@@ -174,6 +175,10 @@ class Imports:
             message = str(error).replace(str(path), _THE_FILE)
             raise type(error)(message) from error
 
+    def _require_small(self, source: ParquetSource) -> None:
+        if source.size() > self._most_bytes:
+            raise _too_large(self._most_bytes)
+
 
 def unpacked(received: Path, *, most_bytes: int) -> Path:
     """A file as one that can be imported: its kind found by its content, .gz unpacked beside it.
@@ -184,9 +189,7 @@ def unpacked(received: Path, *, most_bytes: int) -> Path:
     with received.open("rb") as file:
         begin = file.read(4)
     if begin == b"PAR1":
-        path = received.rename(received.with_suffix(".parquet"))
-        _require_small_table(path, most_bytes)
-        return path
+        return received.rename(received.with_suffix(".parquet"))
     path = received.with_suffix(".csv")
     if begin[:2] != b"\x1f\x8b":
         return received.rename(path)
@@ -199,18 +202,6 @@ def unpacked(received: Path, *, most_bytes: int) -> Path:
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{_THE_FILE} is damaged ({error}); fetch it again") from error
     return path
-
-
-def _require_small_table(path: Path, most_bytes: int) -> None:
-    """By the footer of a Parquet file alone."""
-    try:
-        table = pl.scan_parquet(path)
-        width = len(table.collect_schema())
-        rows = table.select(pl.len()).collect().item()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{_THE_FILE} is damaged ({error}); fetch it again") from error
-    if rows * width * _VALUE_BYTES > most_bytes:
-        raise _too_large(most_bytes)
 
 
 def _too_large(most_bytes: int) -> DataError:

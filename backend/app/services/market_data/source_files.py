@@ -16,6 +16,7 @@ import polars as pl
 
 from app.core.exceptions import ConfigurationError, DataError
 from app.core.types import Int64s
+from app.services.market_data.parquet_source import open_parquet
 from app.services.market_data.source_columns import VALUE_FIELDS, SourceColumns, resolve_columns
 
 NAMED_LINES: Final = 100
@@ -64,17 +65,14 @@ def read_source(path: Path, columns: Mapping[str, str]) -> SourceTable:
 
 
 def _read_parquet(path: Path, columns: Mapping[str, str]) -> SourceTable:
-    try:
-        found = pl.read_parquet(path.read_bytes())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{path}: the Parquet file is damaged ({error})") from error
-    chosen = resolve_columns(found.columns, columns)
-    picked = {"time": _joined_time([found.to_series(place) for place in chosen.time])}
+    source = open_parquet(path, columns)
+    found, chosen = source.read(), source.chosen
+    picked = {"time": _joined_time([found[place] for place in chosen.time])}
     for name, place in zip(VALUE_FIELDS, chosen.values, strict=True):
-        picked[name] = found.to_series(place).cast(pl.Float64, strict=False)
+        picked[name] = found[place].cast(pl.Float64, strict=False)
     if chosen.symbol is not None:
-        picked["symbol"] = found.to_series(chosen.symbol).cast(pl.String)
-    return SourceTable(pl.DataFrame(picked), np.arange(1, len(found) + 1))
+        picked["symbol"] = found[chosen.symbol].cast(pl.String)
+    return SourceTable(pl.DataFrame(picked), np.arange(1, len(picked["time"]) + 1))
 
 
 def read_text(path: Path) -> bytes:

@@ -168,6 +168,12 @@ def test_a_file_that_is_too_large_is_not_taken(api, trader) -> None:
     assert not api.settings.uploads_dir.exists()
 
 
+def bar_table(rows: int) -> pl.DataFrame:
+    """Rows that take a few bytes in a Parquet file, for they repeat."""
+    names = HEADER.strip().split(",")
+    return pl.DataFrame({name: pl.zeros(rows, pl.Int64, eager=True) for name in names})
+
+
 @pytest.mark.parametrize("kind", ["gzip", "parquet"])
 def test_a_small_file_that_holds_a_large_one_fails(api, trader, kind) -> None:
     api.app.state.platform.imports._most_bytes = MIB
@@ -175,12 +181,49 @@ def test_a_small_file_that_holds_a_large_one_fails(api, trader, kind) -> None:
     if kind == "gzip":
         bomb.write(gzip.compress(b"0" * (64 * MIB)))
     else:
-        pl.DataFrame({"timestamp": pl.zeros(10**6, pl.Int64, eager=True)}).write_parquet(bomb)
+        bar_table(10**6).write_parquet(bomb)
     assert len(bomb.getvalue()) < MIB // 8
     status = outcome_of(trader, upload(trader, bomb.getvalue(), symbol="AA"))
     assert status["state"] == "failed"
     assert "more than 1 MiB unpacked" in status["error"]["message"]
     assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+def as_parquet(table: pl.DataFrame) -> bytes:
+    written = io.BytesIO()
+    table.write_parquet(written)
+    return written.getvalue()
+
+
+def test_a_list_in_a_column_of_bars_is_refused(api, trader) -> None:
+    zeros = pl.Series([pl.zeros(10**7, pl.Int64, eager=True)])
+    content = as_parquet(bar_table(1).with_columns(volume=zeros))
+    assert len(content) < 16_384
+    status = outcome_of(trader, upload(trader, content, symbol="AA"))
+    assert status["state"] == "failed"
+    message = "the file: the column 'volume' holds List(Int64); times, numbers or text are wanted"
+    assert status["error"]["message"].startswith(message)
+
+
+def test_columns_nobody_asked_for_are_not_read(trader) -> None:
+    """The first column is damaged where it begins: after the four bytes that name the format."""
+    sound = pl.read_csv(io.StringIO(HEADER + GOOD), try_parse_dates=True)
+    content = bytearray(as_parquet(sound.select(pl.lit("text").alias("extra"), pl.all())))
+    content[4:20] = bytes(16)
+    status = outcome_of(trader, upload(trader, bytes(content), symbol="AA"))
+    assert status["error"] is None
+    assert status["outcome"]["rows"] == 1
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical], ids=str)
+def test_a_text_that_repeats_counts_as_often_as_it_is_there(api, trader, kind) -> None:
+    """Of 2 KB once in the file: 2 MB in its rows."""
+    api.app.state.platform.imports._most_bytes = MIB
+    name = pl.repeat("x" * 2_048, 1_024, eager=True).cast(kind)
+    content = as_parquet(bar_table(1_024).with_columns(symbol=name))
+    assert len(content) < 16_384
+    status = outcome_of(trader, upload(trader, content))
+    assert "more than 1 MiB unpacked" in status["error"]["message"]
 
 
 def test_no_more_at_once_than_may(api, trader, monkeypatch) -> None:
