@@ -39,7 +39,7 @@ class ParquetSource:
             for place in texts
         ]
         rows, *held = self._select(pl.len().cast(pl.Int64).alias("rows"), *lengths).row(0)
-        return int(rows) * len(self.places) * _VALUE_BYTES + sum(held)
+        return int(rows * len(self.places) * _VALUE_BYTES + sum(held))
 
     def read(self) -> dict[int, pl.Series]:
         """The chosen columns by their number; the others are never read.
