@@ -235,7 +235,7 @@ class Imports:
         order = begun.order
         try:
             if path.suffix == ".parquet":
-                self._require_small(open_parquet(path, order.columns).size())
+                self._require_small(open_parquet(path, order.columns).size(most=self._most_bytes))
             else:
                 self._require_small(_lines_of(path) * _ROW_BYTES)
             return self._markets.of(order.exchange_group).import_from_csv(

@@ -8,6 +8,7 @@ from typing import Final
 import polars as pl
 
 from app.core.exceptions import ConfigurationError, DataError
+from app.services.market_data.parquet_footer import unpacked_bytes
 from app.services.market_data.source_columns import SourceColumns, resolve_columns
 
 _VALUE_BYTES: Final = 8
@@ -24,15 +25,20 @@ class ParquetSource:
     types: tuple[pl.DataType, ...]
     chosen: SourceColumns
 
-    def size(self) -> int:
+    def size(self, *, most: int) -> int:
         """Bytes that the rows of the chosen columns take: 8 a value, and their texts.
 
         Texts are measured a piece at a time: a file of a few KB may hold gigabytes, for what
-        repeats is stored once.
+        repeats is stored once. Where the footer says that a column unpacks to more than `most`,
+        that is told and nothing is unpacked.
 
         Raises:
             DataError: the file is damaged.
         """
+        said = unpacked_bytes(self.path)
+        largest = max(said.get(self.names[place], 0) for place in self.places)
+        if largest > most:
+            return largest
         texts = [place for place in self.places if self.types[place] in _TEXTS]
         lengths = [
             self._column(place).cast(pl.String).str.len_bytes().cast(pl.Int64).sum()
