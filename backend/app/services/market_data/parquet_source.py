@@ -29,8 +29,8 @@ class ParquetSource:
         """Bytes that the rows of the chosen columns take: 8 a value, and their texts.
 
         Texts are measured a piece at a time: a file of a few KB may hold gigabytes, for what
-        repeats is stored once. Where the footer says that a column unpacks to more than `most`,
-        that is told and nothing is unpacked.
+        repeats is stored once. Where the pages of a column unpack to more than `most`, that is
+        told and nothing is unpacked.
 
         Raises:
             DataError: the file is damaged.

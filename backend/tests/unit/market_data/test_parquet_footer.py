@@ -36,6 +36,26 @@ def test_a_text_of_which_little_is_left_packed(tmp_path):
     assert unpacked_bytes(path)["symbol"] >= 20 << 20  # once in each of 20 groups
 
 
+def as_thrift(number: int) -> bytes:
+    """As Thrift writes a number of 2^20 to 2^27: 7 bits a byte, the sign below them."""
+    twice = 2 * number
+    return bytes([*(twice >> shift & 0x7F | 0x80 for shift in (0, 7, 14)), twice >> 21])
+
+
+def test_the_pages_are_believed_and_not_the_footer(tmp_path):
+    """The footer counts headers of pages too; whatever it says of the text is made zero here."""
+    path = tmp_path / "bars.parquet"
+    write(path, text="x" * (1 << 20))
+    content = path.read_bytes()
+    begin = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    footer = content[begin:]
+    for size in range(1 << 20, (1 << 20) + 500):
+        footer = footer.replace(as_thrift(size), b"\x80\x80\x80\x00")
+    assert footer.count(b"\x80\x80\x80\x00") == 20
+    path.write_bytes(content[:begin] + footer)
+    assert unpacked_bytes(path)["symbol"] >= 20 << 20
+
+
 def test_what_unpacks_to_too_much_is_not_unpacked(tmp_path, monkeypatch):
     path = tmp_path / "bars.parquet"
     write(path, text="x" * (1 << 20))
