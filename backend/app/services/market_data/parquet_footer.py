@@ -6,7 +6,7 @@ are those of https://github.com/apache/parquet-format/blob/master/src/main/thrif
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, Final
@@ -27,8 +27,8 @@ _INTEGERS: Final = (4, 5, 6)
 _LISTS: Final = (9, 10)
 
 
-def unpacked_bytes(path: Path) -> Mapping[str, int]:
-    """Bytes of each top-level column once its pages are unpacked, summed over the row groups.
+def unpacked_bytes(path: Path, names: Collection[str]) -> Mapping[str, int]:
+    """Bytes of each top-level column of `names` once its pages are unpacked, summed over the row groups.
 
     The footer says it too, but readers make room by what the pages say.
 
@@ -40,7 +40,7 @@ def unpacked_bytes(path: Path) -> Mapping[str, int]:
     try:
         groups = _Thrift(_footer(path)).struct()[_ROW_GROUPS]
         with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            for number, (name, unpacked) in enumerate(_pages_of(data, groups)):
+            for number, (name, unpacked) in enumerate(_pages_of(data, groups, names)):
                 _require_few(number)
                 sizes[name] += unpacked
     except (ArithmeticError, LookupError, OSError, TypeError, UnicodeError, ValueError) as error:
@@ -53,12 +53,12 @@ def _require_few(pages: int) -> None:
         raise ValueError(f"it has more than {_MOST_PAGES:,} pages")
 
 
-def _pages_of(data: mmap, groups: list[Any]) -> Iterator[tuple[str, int]]:
+def _pages_of(data: mmap, groups: list[Any], names: Collection[str]) -> Iterator[tuple[str, int]]:
     for group in groups:
         for column in group[_COLUMNS]:
             name = column[_META][_PATH][0].decode()
-            for unpacked in _pages(data, column[_META]):
-                yield name, unpacked
+            if name in names:
+                yield from ((name, unpacked) for unpacked in _pages(data, column[_META]))
 
 
 def _pages(data: mmap, meta: Mapping[int, Any]) -> Iterator[int]:

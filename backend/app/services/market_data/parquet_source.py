@@ -35,8 +35,8 @@ class ParquetSource:
         Raises:
             DataError: the file is damaged.
         """
-        said = unpacked_bytes(self.path)
-        largest = max(said.get(self.names[place], 0) for place in self.places)
+        unpacked = unpacked_bytes(self.path, {self.names[place] for place in self.places})
+        largest = max(unpacked.values(), default=0)
         if largest > most:
             return largest
         texts = [place for place in self.places if self.types[place] in _TEXTS]
