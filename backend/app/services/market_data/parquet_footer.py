@@ -28,7 +28,7 @@ _LISTS: Final = (9, 10)
 
 
 def unpacked_bytes(path: Path, names: Collection[str]) -> Mapping[str, int]:
-    """Bytes of each top-level column of `names` once its pages are unpacked, summed over the row groups.
+    """Bytes of each top-level column of `names` unpacked, summed over the row groups.
 
     The footer says it too, but readers make room by what the pages say.
 
