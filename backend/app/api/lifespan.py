@@ -12,6 +12,9 @@ from app.api.platform import Platform
 LAST_WORDS_S = 30.0
 """How long a stopped session may take to write down what it did."""
 
+IMPORTS_END_S = 10.0
+"""How long imports may take to come to their next step, where they end."""
+
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -21,6 +24,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """
     platform: Platform = app.state.platform
     platform.system.get_run_queue().open()
+    platform.imports.open()
     logger.info("the API is up")
     try:
         yield
@@ -30,8 +34,10 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _end(platform: Platform) -> None:
-    """Stop the session and the runs that were asked for, keep what they did."""
+    """Stop the session, the runs and the imports that were asked for, keep what they did."""
     platform.system.get_run_queue().close()
     platform.system.stop()
     if not platform.system.wait(LAST_WORDS_S):
         logger.error("the session did not write down what it did within {} s", LAST_WORDS_S)
+    if not platform.imports.close(IMPORTS_END_S):
+        logger.error("imports did not end within {} s; they end at their next step", IMPORTS_END_S)

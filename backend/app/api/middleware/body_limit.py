@@ -1,6 +1,8 @@
 """How long the body of a request may be."""
 
+import re
 from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -12,8 +14,10 @@ from app.api.schemas.errors import ErrorCode
 from app.config.settings import Settings
 from app.core.users import Principal, Role
 
-UPLOADS = "/market-data/import"
+UPLOADS: Final = re.compile(r"/api(/v1)?/market-data/import")
 """Where files are imported; longer bodies are taken from those who may import."""
+_FORM_BYTES: Final = 65_536
+"""What the form may add to the file."""
 
 
 class BodyLimit:
@@ -21,18 +25,19 @@ class BodyLimit:
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
-        self._most = settings.max_body_bytes
-        self._most_of_upload = (settings.import_max_mib << 20) + settings.max_body_bytes
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, counting what is read."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self._app(scope, receive, send)
             return
-        most = self._most_of_upload if _is_upload(scope) else self._most
+        is_upload = _is_upload(scope)
+        most = self._most(is_upload=is_upload)
+        words = _words(most, is_upload=is_upload)
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > most:
-            await _too_long(most)(scope, receive, send)
+            await _too_long(words)(scope, receive, send)
             return
         left, begun = most, False
 
@@ -41,7 +46,7 @@ class BodyLimit:
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _words(most))
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, words)
             return message
 
         async def sending(message: Message) -> None:
@@ -54,18 +59,26 @@ class BodyLimit:
         except HTTPException:
             if begun or left >= 0:
                 raise
-            await _too_long(most)(scope, receive, send)
+            await _too_long(words)(scope, receive, send)
+
+    def _most(self, *, is_upload: bool) -> int:
+        if is_upload:
+            return (self._settings.import_max_mib << 20) + _FORM_BYTES
+        return self._settings.max_body_bytes
 
 
 def _is_upload(scope: Scope) -> bool:
     principal: Principal | None = scope["state"].get("principal")
-    return UPLOADS in scope["path"] and principal is not None and principal.may(Role.TRADER)
+    is_there = scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) is not None
+    return is_there and principal is not None and principal.may(Role.TRADER)
 
 
-def _words(most: int) -> str:
+def _words(most: int, *, is_upload: bool) -> str:
+    if is_upload:
+        return f"the file is larger than {most >> 20} MiB; import it in parts, or on the server"
     return f"the body is longer than the {most:,} bytes that may be sent here"
 
 
-def _too_long(most: int) -> Response:
+def _too_long(words: str) -> Response:
     close = {"Connection": "close"}
-    return error_response(413, ErrorCode.PAYLOAD_TOO_LARGE, _words(most), headers=close)
+    return error_response(413, ErrorCode.PAYLOAD_TOO_LARGE, words, headers=close)

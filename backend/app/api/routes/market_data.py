@@ -207,7 +207,7 @@ def start_import(
         timezone=form.timezone or None,
         columns=parse_mapping(form.columns),
     )
-    begun = platform.imports.start(upload.file, order)
+    begun = platform.imports.start(upload.reception, order)
     write_down(request, actor, "data.import", f"import:{begun.id}", symbol=order.symbol)
     return ImportStatus.of(begun)
 

@@ -1,17 +1,19 @@
 """Imports that go on in the background: started, looked at, and bounded in size and number."""
 
+import fcntl
 import gzip
+import os
+import re
 import shutil
 import zlib
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO, Final
+from typing import Final
 from uuid import UUID, uuid4
 
-import polars as pl
 from loguru import logger
 
 from app.core.exceptions import (
@@ -24,13 +26,29 @@ from app.managers.data_manager.api import zone_name
 from app.managers.data_manager.markets import Markets
 from app.managers.time_manager.clock import Clock
 from app.services.market_data.csv_import import ImportSummary
+from app.services.market_data.parquet_source import open_parquet
 from app.services.market_data.symbol_folders import require_symbol
 
 _KEPT: Final = 200
 _CHUNK: Final = 1 << 20
 _RETRY_S: Final = 5.0
-_VALUE_BYTES: Final = 8
+_ROW_BYTES: Final = 6 * 8
+"""A time, four prices and a volume, as they are held while a file is imported."""
 _THE_FILE: Final = "the file"
+_OURS: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """A place among the imports that may go on, and where its file is to be written."""
+
+    id: UUID
+    folder: Path
+
+    @property
+    def file(self) -> Path:
+        """Never named by whom it came from."""
+        return self.folder / "received"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +72,7 @@ class BackgroundImport:
     order: ImportOrder
     started_ns: int
     fraction: float = 0.0
-    doing: str = "receiving"
+    doing: str = "unpacking"
     outcome: Future[ImportSummary] = field(default_factory=Future)
 
     def end(self, done: Future[ImportSummary]) -> None:
@@ -81,8 +99,8 @@ class BackgroundImport:
 class Imports:
     """Takes files into folders of their own, imports them in threads, and removes them.
 
-    A file is named by us, never by whom it came from. At most `at_once` go on at any moment; of
-    those that are over the last 200 can be looked at, until the process ends.
+    At most `at_once` are received or go on at any moment: who brings one asks for a place before
+    the file is sent. Of those that are over the last 200 can be looked at, until the process ends.
     """
 
     def __init__(
@@ -93,33 +111,84 @@ class Imports:
         self._clock = clock
         self._most_bytes = most_bytes
         self._at_once = at_once
+        self._receiving: set[UUID] = set()
         self._imports: dict[UUID, BackgroundImport] = {}
         self._lock = Lock()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="import")
+        self._is_closing = False
+        self._claim: int | None = None
 
-    def start(self, source: BinaryIO, order: ImportOrder) -> BackgroundImport:
-        """Copy `source` and begin to import it.
+    def open(self) -> None:
+        """Remove what a process that died left behind, unless another one works in the folder."""
+        self._is_closing = False
+        if self._claim is not None:
+            return
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._claim = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("{} is in use by another process: nothing is removed", self._folder)
+        else:
+            self._sweep()
+        fcntl.flock(self._claim, fcntl.LOCK_SH)
+
+    def close(self, deadline_s: float) -> bool:
+        """End what goes on at its next step; False if that takes longer than `deadline_s`."""
+        self._is_closing = True
+        with self._lock:
+            going = [each.outcome for each in self._imports.values() if not each.outcome.done()]
+        left = wait(going, deadline_s).not_done
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
+        return not left
+
+    def admit(self) -> Reception:
+        """Take a place for a file that is about to come; `release` or `start` gives it back.
+
+        Raises:
+            RateLimitedError: as many imports as may are going on.
+        """
+        with self._lock:
+            going = sum(not each.outcome.done() for each in self._imports.values())
+            going += len(self._receiving)
+            if going >= self._at_once:
+                raise RateLimitedError(
+                    f"{going} imports are going on, more than {self._at_once} at once may not: "
+                    "try again when one is over",
+                    _RETRY_S,
+                )
+            admitted = uuid4()
+            self._receiving.add(admitted)
+        return Reception(admitted, self._folder / admitted.hex)
+
+    def release(self, reception: Reception) -> None:
+        """Give the place back and remove what was received; nothing if the import has begun."""
+        with self._lock:
+            if reception.id not in self._receiving:
+                return
+        shutil.rmtree(reception.folder, ignore_errors=True)
+        with self._lock:
+            self._receiving.discard(reception.id)
+
+    def start(self, reception: Reception, order: ImportOrder) -> BackgroundImport:
+        """Begin to import what was written to the file of `reception`.
 
         Raises:
             ConfigurationError: the symbol, zone or exchange of `order` cannot be.
-            RateLimitedError: as many imports as may are going on.
         """
         self._markets.of(order.exchange_group)
         if order.symbol is not None:
             require_symbol(order.symbol)
         if order.timezone is not None:
             zone_name(order.timezone)
-        begun = self._admit(order)
-        folder = self._folder / begun.id.hex
-        try:
-            folder.mkdir(parents=True)
-            with (folder / "received").open("wb") as file:
-                shutil.copyfileobj(source, file, _CHUNK)
-        except OSError as error:
-            begun.outcome.set_exception(error)
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._threads.submit(self._work, begun, folder).add_done_callback(begun.end)
+        begun = BackgroundImport(id=reception.id, order=order, started_ns=self._clock.now_ns())
+        with self._lock:
+            self._receiving.remove(reception.id)
+            self._forget_oldest()
+            self._imports[begun.id] = begun
+        self._threads.submit(self._work, begun, reception).add_done_callback(begun.end)
         return begun
 
     def get(self, import_id: UUID) -> BackgroundImport:
@@ -133,36 +202,42 @@ class Imports:
             raise DataNotFoundError(f"there is no import {import_id}; it may be long over")
         return found
 
-    def _admit(self, order: ImportOrder) -> BackgroundImport:
-        with self._lock:
-            going = sum(not each.outcome.done() for each in self._imports.values())
-            if going >= self._at_once:
-                raise RateLimitedError(
-                    f"{going} imports are going on, more than {self._at_once} at once may not: "
-                    "try again when one is over",
-                    _RETRY_S,
-                )
-            begun = BackgroundImport(id=uuid4(), order=order, started_ns=self._clock.now_ns())
-            over = [key for key, each in self._imports.items() if each.outcome.done()]
-            for key in over[: max(0, len(self._imports) - _KEPT + 1)]:
-                del self._imports[key]
-            self._imports[begun.id] = begun
-            return begun
+    def _forget_oldest(self) -> None:
+        over = [key for key, each in self._imports.items() if each.outcome.done()]
+        for key in over[: max(0, len(self._imports) - _KEPT + 1)]:
+            del self._imports[key]
 
-    def _work(self, begun: BackgroundImport, folder: Path) -> ImportSummary:
+    def _sweep(self) -> None:
+        ours = {each.hex for each in (*self._receiving, *self._imports)}
+        left = [each for each in self._folder.iterdir() if _OURS.fullmatch(each.name)]
+        for folder in left:
+            if folder.name not in ours:
+                shutil.rmtree(folder, ignore_errors=True)
+                logger.warning("removed {}: its import was cut off", folder)
+
+    def _work(self, begun: BackgroundImport, reception: Reception) -> ImportSummary:
         try:
-            return self._import(begun, folder)
+            return self._import(begun, reception.file)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(reception.folder, ignore_errors=True)
 
-    def _import(self, begun: BackgroundImport, folder: Path) -> ImportSummary:
+    def _import(self, begun: BackgroundImport, received: Path) -> ImportSummary:
         def told(fraction: float, doing: str) -> None:
+            if self._is_closing and fraction < 1.0:
+                raise DataError(
+                    f"the server ended while it was {doing}; import {_THE_FILE} again: what is "
+                    "stored already stays as it is"
+                )
             begun.fraction, begun.doing = fraction, doing
 
         told(0.0, "unpacking")
-        path = unpacked(folder / "received", most_bytes=self._most_bytes)
+        path = unpacked(received, most_bytes=self._most_bytes)
         order = begun.order
         try:
+            if path.suffix == ".parquet":
+                self._require_small(open_parquet(path, order.columns).size(most=self._most_bytes))
+            else:
+                self._require_small(_lines_of(path) * _ROW_BYTES)
             return self._markets.of(order.exchange_group).import_from_csv(
                 path,
                 symbol=order.symbol,
@@ -174,6 +249,10 @@ class Imports:
             message = str(error).replace(str(path), _THE_FILE)
             raise type(error)(message) from error
 
+    def _require_small(self, size: int) -> None:
+        if size > self._most_bytes:
+            raise _too_large(self._most_bytes)
+
 
 def unpacked(received: Path, *, most_bytes: int) -> Path:
     """A file as one that can be imported: its kind found by its content, .gz unpacked beside it.
@@ -184,9 +263,7 @@ def unpacked(received: Path, *, most_bytes: int) -> Path:
     with received.open("rb") as file:
         begin = file.read(4)
     if begin == b"PAR1":
-        path = received.rename(received.with_suffix(".parquet"))
-        _require_small_table(path, most_bytes)
-        return path
+        return received.rename(received.with_suffix(".parquet"))
     path = received.with_suffix(".csv")
     if begin[:2] != b"\x1f\x8b":
         return received.rename(path)
@@ -201,20 +278,19 @@ def unpacked(received: Path, *, most_bytes: int) -> Path:
     return path
 
 
-def _require_small_table(path: Path, most_bytes: int) -> None:
-    """By the footer of a Parquet file alone."""
-    try:
-        table = pl.scan_parquet(path)
-        width = len(table.collect_schema())
-        rows = table.select(pl.len()).collect().item()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{_THE_FILE} is damaged ({error}); fetch it again") from error
-    if rows * width * _VALUE_BYTES > most_bytes:
-        raise _too_large(most_bytes)
+def _lines_of(path: Path) -> int:
+    """Lines of a text, with whatever line ends; however short, each is held as a row."""
+    ends = returns = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            ends += chunk.count(b"\n")
+            returns += chunk.count(b"\r")
+    return max(ends, returns)
 
 
 def _too_large(most_bytes: int) -> DataError:
     return DataError(
-        f"{_THE_FILE} holds more than {most_bytes >> 20} MiB unpacked; import it in parts, or on "
+        f"{_THE_FILE} holds more than {most_bytes >> 20} MiB unpacked, or than "
+        f"{most_bytes // _ROW_BYTES:,} rows; import it in parts, or on "
         "the server with data import-csv"
     )

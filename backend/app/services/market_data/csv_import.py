@@ -18,10 +18,10 @@ from app.services.market_data import anomalies, timestamps
 from app.services.market_data.bar_aggregation import session_rows
 from app.services.market_data.parquet_storage import ParquetStorage, WriteSummary
 from app.services.market_data.source_columns import VALUE_FIELDS
-from app.services.market_data.source_files import SourceTable, read_source
+from app.services.market_data.source_files import NAMED_LINES, SourceTable, read_source
 from app.services.market_data.symbol_folders import require_symbol
 
-SHOWN_REJECTIONS: Final = 100
+SHOWN_REJECTIONS: Final = NAMED_LINES
 _LATEST_NS: Final = 47_482 * DAY_NS
 """2100-01-01: a later time is a misread one."""
 
@@ -113,7 +113,7 @@ def import_bars(
     progress(0.5, "checking")
     codes = _judge(table, names, times)
     rejections, rejected = _rejections(table, codes)
-    rows = len(table.frame) + len(table.malformed)
+    rows = len(table.frame) + table.malformed_lines
     if not (codes == 0).any():
         first = f" (line {rejections[0].line}: {rejections[0].reason})" if rejections else ""
         raise DataError(f"{path}: none of its {rows} rows can be stored{first}")
@@ -219,9 +219,9 @@ def _rejections(
         )
         for row in rows[:SHOWN_REJECTIONS].tolist()
     ]
-    shown += [Rejection(line, reason) for line, reason in table.malformed[:SHOWN_REJECTIONS]]
+    shown += [Rejection(line, reason) for line, reason in table.malformed]
     shown.sort(key=lambda rejection: rejection.line)
-    return tuple(shown[:SHOWN_REJECTIONS]), len(rows) + len(table.malformed)
+    return tuple(shown[:SHOWN_REJECTIONS]), len(rows) + table.malformed_lines
 
 
 def _store(

@@ -5,8 +5,9 @@ import gzip
 import io
 import re
 import zlib
+from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,11 @@ import polars as pl
 
 from app.core.exceptions import ConfigurationError, DataError
 from app.core.types import Int64s
+from app.services.market_data.parquet_source import open_parquet
 from app.services.market_data.source_columns import VALUE_FIELDS, SourceColumns, resolve_columns
+
+NAMED_LINES: Final = 100
+"""Lines that are not rows are all counted; of so many the number and the reason are held."""
 
 _SEPARATORS: Final = (",", ";", "\t", "|")
 _FEWEST_FIELDS: Final = 6
@@ -29,13 +34,15 @@ class SourceTable:
 
     ``frame`` has ``time`` (as the file has it), ``open high low close volume`` (float64;
     null: not a number) and, if the file names symbols, ``symbol``. ``lines`` numbers its
-    rows from 1 as the file does. ``malformed`` lists lines that are not rows, with the
-    reason; ``notes`` what else the user should know.
+    rows from 1 as the file does. ``malformed`` lists the first hundred lines that are not
+    rows, with the reason, and ``malformed_lines`` counts all; ``notes`` tells what else the
+    user should know.
     """
 
     frame: pl.DataFrame
     lines: Int64s
     malformed: tuple[tuple[int, str], ...] = ()
+    malformed_lines: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -58,17 +65,14 @@ def read_source(path: Path, columns: Mapping[str, str]) -> SourceTable:
 
 
 def _read_parquet(path: Path, columns: Mapping[str, str]) -> SourceTable:
-    try:
-        found = pl.read_parquet(path.read_bytes())
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise DataError(f"{path}: the Parquet file is damaged ({error})") from error
-    chosen = resolve_columns(found.columns, columns)
-    picked = {"time": _joined_time([found.to_series(place) for place in chosen.time])}
-    for field, place in zip(VALUE_FIELDS, chosen.values, strict=True):
-        picked[field] = found.to_series(place).cast(pl.Float64, strict=False)
+    source = open_parquet(path, columns)
+    found, chosen = source.read(), source.chosen
+    picked = {"time": _joined_time([found[place] for place in chosen.time])}
+    for name, place in zip(VALUE_FIELDS, chosen.values, strict=True):
+        picked[name] = found[place].cast(pl.Float64, strict=False)
     if chosen.symbol is not None:
-        picked["symbol"] = found.to_series(chosen.symbol).cast(pl.String)
-    return SourceTable(pl.DataFrame(picked), np.arange(1, len(found) + 1))
+        picked["symbol"] = found[chosen.symbol].cast(pl.String)
+    return SourceTable(pl.DataFrame(picked), np.arange(1, len(picked["time"]) + 1))
 
 
 def read_text(path: Path) -> bytes:
@@ -103,6 +107,23 @@ class _Layout:
     offset: int
 
 
+@dataclass(slots=True)
+class _Refused:
+    """Lines that are not rows: a file may hold nothing else, so only the first are held."""
+
+    first: list[tuple[int, str]] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, line: int, reason: str) -> None:
+        self.count += 1
+        if len(self.first) < NAMED_LINES:
+            self.first.append((line, reason))
+
+
+_TOO_MANY_FIELDS: Final = (pl.exceptions.ComputeError, pl.exceptions.SchemaError)
+"""Raised for a line with more fields than there are columns; the second if it is the first row."""
+
+
 def _read_csv(path: Path, text: bytes, columns: Mapping[str, str]) -> SourceTable:
     layout = _layout_of(path, text)
     chosen = resolve_columns(layout.names, columns)
@@ -110,16 +131,18 @@ def _read_csv(path: Path, text: bytes, columns: Mapping[str, str]) -> SourceTabl
     notes: tuple[str, ...] = ()
     if not body.endswith(b"\n"):
         notes = ("the last line has no line end: the file may have been cut short",)
-    malformed: list[tuple[int, str]] = []
+    refused = _Refused()
     try:
         found = _parse(_plain(body, layout.separator), layout, chosen)
         lines = np.arange(len(found), dtype=np.int64) + layout.first_row
-    except pl.exceptions.ComputeError:  # a line with more fields than there are columns
-        body, lines, malformed = _well_formed(body, layout)
+    except _TOO_MANY_FIELDS:
+        body, lines = _well_formed(body, layout, refused)
         found = _parse(body, layout, chosen)
     filled = np.flatnonzero(~found.select(pl.all_horizontal(pl.all().is_null())).to_series())
     frame = found[filled] if len(filled) < len(found) else found
-    return SourceTable(_named(frame, chosen), lines[filled], tuple(malformed), notes)
+    return SourceTable(
+        _named(frame, chosen), lines[filled], tuple(refused.first), refused.count, notes
+    )
 
 
 def _layout_of(path: Path, text: bytes) -> _Layout:
@@ -130,10 +153,10 @@ def _layout_of(path: Path, text: bytes) -> _Layout:
         separator = max(_SEPARATORS, key=header.count)
         fields = next(csv.reader([header], delimiter=separator), [])
         if len(fields) >= _FEWEST_FIELDS and not header.startswith("#"):
-            if sum(_NUMBER.fullmatch(field.strip()) is not None for field in fields) >= 4:
+            if sum(_NUMBER.fullmatch(each.strip()) is not None for each in fields) >= 4:
                 names = tuple(f"#{place}" for place in range(1, len(fields) + 1))
                 return _Layout(names, separator, number, offset)
-            names = tuple(field.strip() for field in fields)
+            names = tuple(each.strip() for each in fields)
             return _Layout(names, separator, number + 1, offset + len(line) + 1)
         offset += len(line) + 1
     raise ConfigurationError(
@@ -172,28 +195,36 @@ def _parse(body: bytes, layout: _Layout, chosen: SourceColumns) -> pl.DataFrame:
     )
 
 
-def _well_formed(body: bytes, layout: _Layout) -> tuple[bytes, Int64s, list[tuple[int, str]]]:
-    """Line by line: the rows with as many fields as columns, their line numbers, the others."""
-    kept: list[str] = []
-    lines: list[int] = []
-    malformed: list[tuple[int, str]] = []
-    text = body.decode("utf-8", errors="replace")
-    for number, line in enumerate(text.split("\n"), start=layout.first_row):
-        fields = next(csv.reader([line], delimiter=layout.separator), [])
+def _well_formed(body: bytes, layout: _Layout, refused: _Refused) -> tuple[bytes, Int64s]:
+    """Line by line: the rows with as many fields as columns, and their line numbers."""
+    kept, lines = io.BytesIO(), array("q")
+    for number, line in enumerate(io.BytesIO(body), start=layout.first_row):
+        try:
+            fields = _fields(line.removesuffix(b"\n"), layout.separator)
+        except csv.Error as error:
+            refused.add(number, str(error))
+            continue
         if len(fields) > len(layout.names):
-            reason = f"{len(fields)} fields where there are {len(layout.names)} columns"
-            malformed.append((number, reason))
+            refused.add(number, f"{len(fields)} fields where there are {len(layout.names)} columns")
         elif fields:
-            clean = (field.replace(layout.separator, " ").strip() for field in fields)
-            kept.append(layout.separator.join(clean))
+            kept.write(layout.separator.encode().join(fields) + b"\n")
             lines.append(number)
-    return "\n".join(kept).encode(), np.array(lines, np.int64), malformed
+    return kept.getvalue(), np.array(lines, np.int64)
+
+
+def _fields(line: bytes, separator: str) -> list[bytes]:
+    """Without quotes, spaces around, and separators inside; none of an empty line."""
+    if b'"' not in line:
+        return [each.strip() for each in line.split(separator.encode())] if line else []
+    text = line.decode("utf-8", errors="replace")
+    fields = next(csv.reader([text], delimiter=separator), [])
+    return [each.replace(separator, " ").strip().encode() for each in fields]
 
 
 def _named(found: pl.DataFrame, chosen: SourceColumns) -> pl.DataFrame:
     columns = {"time": _joined_time([found[str(place)] for place in chosen.time])}
-    for field, place in zip(VALUE_FIELDS, chosen.values, strict=True):
-        columns[field] = found[str(place)]
+    for name, place in zip(VALUE_FIELDS, chosen.values, strict=True):
+        columns[name] = found[str(place)]
     if chosen.symbol is not None:
         columns["symbol"] = found[str(chosen.symbol)].str.strip_chars()
     return pl.DataFrame(columns)

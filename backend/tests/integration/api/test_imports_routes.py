@@ -4,15 +4,21 @@ import csv
 import gzip
 import io
 import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
 
+import anyio
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from app.api import uploads
+from app.api.app import create_app
 from app.managers.data_manager import DataManager
+from app.managers.data_manager.imports import ImportOrder, Imports
+from app.managers.time_manager.clock import SystemClock
 from tests.api_fixtures import Api
 from tests.system_fixtures import minutes
 
@@ -165,7 +171,13 @@ def test_a_file_that_is_too_large_is_not_taken(api, trader) -> None:
 
     kind = {"Content-Type": "multipart/form-data; boundary=a"}
     assert trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413  # unannounced
-    assert not api.settings.uploads_dir.exists()
+    assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+def bar_table(rows: int) -> pl.DataFrame:
+    """Rows that take a few bytes in a Parquet file, for they repeat."""
+    names = HEADER.strip().split(",")
+    return pl.DataFrame({name: pl.zeros(rows, pl.Int64, eager=True) for name in names})
 
 
 @pytest.mark.parametrize("kind", ["gzip", "parquet"])
@@ -175,12 +187,60 @@ def test_a_small_file_that_holds_a_large_one_fails(api, trader, kind) -> None:
     if kind == "gzip":
         bomb.write(gzip.compress(b"0" * (64 * MIB)))
     else:
-        pl.DataFrame({"timestamp": pl.zeros(10**6, pl.Int64, eager=True)}).write_parquet(bomb)
+        bar_table(10**6).write_parquet(bomb)
     assert len(bomb.getvalue()) < MIB // 8
     status = outcome_of(trader, upload(trader, bomb.getvalue(), symbol="AA"))
     assert status["state"] == "failed"
     assert "more than 1 MiB unpacked" in status["error"]["message"]
     assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+def test_lines_count_however_short(api, trader, end) -> None:
+    """At 48 bytes a row 1 MiB holds 21,845; these lines are 1 or 2 bytes in the file."""
+    api.app.state.platform.imports._most_bytes = MIB
+    text = (HEADER + GOOD).replace("\n", end)
+    status = outcome_of(trader, upload(trader, text + end * 21_843, symbol="AA"))
+    assert status["error"] is None
+    status = outcome_of(trader, upload(trader, text + end * 21_844, symbol="AA"))
+    assert "or than 21,845 rows" in status["error"]["message"]
+
+
+def as_parquet(table: pl.DataFrame) -> bytes:
+    written = io.BytesIO()
+    table.write_parquet(written)
+    return written.getvalue()
+
+
+def test_a_list_in_a_column_of_bars_is_refused(api, trader) -> None:
+    zeros = pl.Series([pl.zeros(10**7, pl.Int64, eager=True)])
+    content = as_parquet(bar_table(1).with_columns(volume=zeros))
+    assert len(content) < 16_384
+    status = outcome_of(trader, upload(trader, content, symbol="AA"))
+    assert status["state"] == "failed"
+    message = "the file: the column 'volume' holds List(Int64); times, numbers or text are wanted"
+    assert status["error"]["message"].startswith(message)
+
+
+def test_columns_nobody_asked_for_are_not_read(trader) -> None:
+    """The first column is damaged where it begins: after the four bytes that name the format."""
+    sound = pl.read_csv(io.StringIO(HEADER + GOOD), try_parse_dates=True)
+    content = bytearray(as_parquet(sound.select(pl.lit("text").alias("extra"), pl.all())))
+    content[4:20] = bytes(16)
+    status = outcome_of(trader, upload(trader, bytes(content), symbol="AA"))
+    assert status["error"] is None
+    assert status["outcome"]["rows"] == 1
+
+
+@pytest.mark.parametrize("kind", [pl.String, pl.Categorical], ids=str)
+def test_a_text_that_repeats_counts_as_often_as_it_is_there(api, trader, kind) -> None:
+    """Of 2 KB once in the file: 2 MB in its rows."""
+    api.app.state.platform.imports._most_bytes = MIB
+    name = pl.repeat("x" * 2_048, 1_024, eager=True).cast(kind)
+    content = as_parquet(bar_table(1_024).with_columns(symbol=name))
+    assert len(content) < 16_384
+    status = outcome_of(trader, upload(trader, content))
+    assert "more than 1 MiB unpacked" in status["error"]["message"]
 
 
 def test_no_more_at_once_than_may(api, trader, monkeypatch) -> None:
@@ -202,6 +262,116 @@ def test_no_more_at_once_than_may(api, trader, monkeypatch) -> None:
     for answer in (first, second):
         assert outcome_of(trader, answer)["state"] == "completed"
     assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="CC"))["state"] == "completed"
+
+
+NO_FORM = {
+    "content": b"no form",
+    "headers": {"Content-Type": "multipart/form-data; boundary=a"},
+}
+
+
+def test_a_place_is_found_before_the_file_is_read(api, trader) -> None:
+    imports = api.app.state.platform.imports
+    taken = [imports.admit() for _ in range(api.settings.imports_at_once)]
+    assert trader.post(IMPORT, **NO_FORM).status_code == 429
+    imports.release(taken[0])
+    assert trader.post(IMPORT, **NO_FORM).status_code == 422
+
+
+def test_what_fails_gives_its_place_back(api, trader) -> None:
+    """More often than there are places: forms that are none, fields that cannot be, two files."""
+    for _ in range(api.settings.imports_at_once + 1):
+        assert trader.post(IMPORT, **NO_FORM).status_code == 422
+        assert upload(trader, HEADER + GOOD, symbol=" AA").status_code == 422
+        two = [("file", b"1"), ("file", b"2")]
+        assert trader.post(IMPORT, files=two).status_code == 422
+    assert list(api.settings.uploads_dir.iterdir()) == []
+    assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="AA"))["state"] == "completed"
+
+
+PART = b'--a\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nsome of it'
+
+
+def statuses_after(api: Api, *messages: dict[str, object]) -> list[int]:
+    """What is answered to a client that sends the messages of an import and then nothing."""
+    sent, waiting = [], list(messages)
+
+    async def receive():
+        if not waiting:
+            await anyio.sleep_forever()
+        return waiting.pop(0)
+
+    async def send(message) -> None:
+        if message["type"] == "http.response.start":
+            sent.append(message["status"])
+
+    headers = [
+        (b"host", b"127.0.0.1"),
+        (b"authorization", api.as_("trader").headers["authorization"].encode()),
+        (b"content-type", b"multipart/form-data; boundary=a"),
+    ]
+    scope = {"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http"}
+    scope |= {"path": IMPORT, "raw_path": IMPORT.encode(), "query_string": b"", "root_path": ""}
+    scope |= {"headers": headers, "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80)}
+    scope["state"] = {}
+
+    async def asked() -> None:
+        with suppress(Exception):
+            await api.app(scope, receive, send)
+
+    anyio.run(asked)
+    return sent
+
+
+def test_who_goes_away_or_falls_silent_gives_the_place_back(api, trader, monkeypatch) -> None:
+    monkeypatch.setattr(uploads, "SILENCE_S", 0.05)
+    begin = {"type": "http.request", "body": PART, "more_body": True}
+    for _ in range(api.settings.imports_at_once + 1):
+        assert statuses_after(api, begin) == [422]
+        assert 429 not in statuses_after(api, begin, {"type": "http.disconnect"})
+    assert list(api.settings.uploads_dir.iterdir()) == []
+    assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="AA"))["state"] == "completed"
+
+
+def imports_of(api: Api) -> Imports:
+    """Of another process on the same folder."""
+    folder, clock = api.settings.uploads_dir, SystemClock()
+    markets = api.app.state.platform.markets
+    return Imports(markets, folder, clock=clock, most_bytes=MIB, at_once=1)
+
+
+def test_what_a_crash_left_is_removed_at_the_start(api) -> None:
+    left = api.settings.uploads_dir / "0123456789abcdef0123456789abcdef"
+    left.mkdir()
+    (left / "received").write_text(HEADER)
+    with TestClient(create_app(api.settings, system=api.system)):
+        assert left.exists()  # the first application is in the folder
+    api.app.state.platform.imports.close(0)
+    with TestClient(create_app(api.settings, system=api.system)):
+        assert not left.exists()
+
+
+def test_the_end_waits_for_imports_up_to_its_deadline(api, monkeypatch) -> None:
+    imports, go_on = imports_of(api), Event()
+    real = DataManager.import_from_csv
+
+    def slow(self: DataManager, path: Path, **more: object):
+        assert go_on.wait(30)
+        return real(self, path, **more)
+
+    monkeypatch.setattr(DataManager, "import_from_csv", slow)
+    imports.open()
+    reception = imports.admit()
+    reception.folder.mkdir()
+    reception.file.write_text(HEADER + GOOD)
+    order = ImportOrder(exchange_group="US_EQUITY", symbol="AA", timezone=None, columns={})
+    begun = imports.start(reception, order)
+    assert imports.close(0.01) is False
+    go_on.set()
+    assert imports.close(30) is True
+    assert "the server ended" in str(begun.error)
+    assert api.installation.storage.symbols() == []
+    assert not reception.folder.exists()
 
 
 def test_who_may_not_import_is_not_listened_to(api) -> None:

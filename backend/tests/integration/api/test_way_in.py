@@ -188,16 +188,26 @@ def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
             }
 
 
-@pytest.mark.parametrize(("sender", "status"), [("trader", 200), ("viewer", 413), (None, 413)])
+@pytest.mark.parametrize(("sender", "status"), [("trader", 422), ("viewer", 413), (None, 413)])
+@pytest.mark.parametrize("prefix", ["/api", "/api/v1"])
 def test_files_may_be_longer_for_those_who_may_import(
-    api: Api, sender: str | None, status: int
+    api: Api, prefix: str, sender: str | None, status: int
 ) -> None:
+    """By 1 MiB and 64 KiB for the form; what is sent here is no form (422)."""
     client = with_echo(other(api, max_body_bytes=10_000, import_max_mib=1))
     if sender is not None:
         client.headers.update(api.as_(sender).headers)
+    path = f"{prefix}/market-data/import"
+    assert client.post(path, content=b"x" * 1_114_112).status_code == status
+    assert client.post(path, content=b"x" * 1_114_113).status_code == 413
+
+
+def test_bodies_are_longer_at_no_path_beside(api: Api) -> None:
+    client = with_echo(other(api, max_body_bytes=10_000, import_max_mib=1))
+    client.headers.update(api.as_("trader").headers)
     path = "/api/v1/market-data/import/echo"
-    assert client.post(path, content=chunks(1_058_000)).status_code == status
-    assert client.post(path, content=chunks(1_059_000)).status_code == 413
+    assert client.post(path, content=chunks(10_000)).status_code == 200
+    assert client.post(path, content=chunks(11_000)).status_code == 413
 
 
 def test_who_asks_too_often_is_told_when_to_go_on(api: Api) -> None:

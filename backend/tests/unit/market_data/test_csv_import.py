@@ -1,4 +1,5 @@
 import gzip
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -271,3 +272,41 @@ def test_a_truncated_parquet_file_is_refused(store, tmp_path, number):
     path.write_bytes(sound[: int(np.random.default_rng(number).integers(1, len(sound)))])
     with pytest.raises(DataError, match=r"bars\.parquet: the Parquet file is damaged"):
         import_bars(path, store, symbol="AAPL")
+
+
+def test_a_field_too_many_in_the_first_row_is_named_too(store, file):
+    path = file(HEADER, row(0) + ",1", row(1))
+    summary = import_bars(path, store, symbol="AAPL")
+    assert [(r.line, r.reason) for r in summary.rejections] == [
+        (2, "7 fields where there are 6 columns")
+    ]
+    assert (summary.rejected, summary.rows, len(store.read("AAPL"))) == (1, 2, 1)
+
+
+def test_a_field_too_many_in_every_row_is_told_with_the_first(store, file):
+    path = file(HEADER, row(0) + ",1", row(1) + ",1")
+    first = r"none of its 2 rows can be stored \(line 2: 7 fields where there are 6 columns\)"
+    with pytest.raises(DataError, match=first):
+        import_bars(path, store, symbol="AAPL")
+
+
+def test_a_quoted_field_without_end_is_refused_with_its_line(store, file):
+    """The reader of CSV takes fields of up to 131,072 characters."""
+    path = file(HEADER, row(0), row(1) + ",1", row(2) + ',"' + "x" * 140_000)
+    summary = import_bars(path, store, symbol="AAPL")
+    assert [rejection.line for rejection in summary.rejections] == [3, 4]
+    assert "field larger than field limit" in summary.rejections[1].reason
+
+
+def test_malformed_lines_are_counted_and_the_first_hundred_held(store, file):
+    """200,000 lines are 1.4 MB; held with their reasons they took 65 MB more."""
+    path = file(HEADER, row(0), *[",,,,,,"] * 200_000, row(1))
+    tracemalloc.start()
+    try:
+        summary = import_bars(path, store, symbol="AAPL")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (summary.rejected, summary.rows, len(store.read("AAPL"))) == (200_000, 200_002, 2)
+    assert [rejection.line for rejection in summary.rejections] == list(range(3, 103))
+    assert peak < 10 * path.stat().st_size
