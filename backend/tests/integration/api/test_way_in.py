@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -103,6 +104,56 @@ def test_a_path_that_is_no_route_is_not_logged(api: Api, log: Path) -> None:
     (line,) = lines(log)
     assert line["message"].startswith("GET unmatched 404 ")
     assert "hunter22" not in log.read_text()
+
+
+FORGED = "%0A2026-11-20 00:00:00.000 | INFO     | - | x:y:1 - forged%1b[2J%c2%9b%e2%80%a8"
+
+
+def test_a_path_makes_no_line_of_the_log(api: Api) -> None:
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
+    try:
+        api.as_("viewer").get(f"/api/v1/orders/a{FORGED}")
+        api.as_("viewer").get(f"/api/v1/orders/{'a' * 4_000}")
+    finally:
+        logger.remove(sink)
+    first, second = path.read_text(encoding="utf-8").splitlines()
+    logger.remove()
+    assert "GET /api/v1/orders/a%0A2026-11-20%2000:00:00.000%20%7C%20INFO" in first
+    assert len(second) < 400
+    assert all(each.isprintable() for each in told)
+
+
+def test_a_surprise_on_a_forged_path_makes_no_line_of_the_log(api: Api) -> None:
+    @api.app.get("/broken/{name}")
+    def broken(name: str) -> None:
+        raise RuntimeError(name)
+
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    assert api.anonymous().get(f"/broken/a{FORGED}").status_code == 500
+    written = path.read_text(encoding="utf-8")
+    logger.remove()
+    assert "\n2026-11-20 00:00:00.000 | INFO" not in written
+    assert "RuntimeError: a" in written
+    assert "\x1b" not in written
+
+
+def test_what_is_repeated_to_its_sender_is_short_and_takes_no_time(api: Api) -> None:
+    client, name = api.anonymous(), "_token" * 10_000
+    client.get("/api/v1/health")
+    began = process_time()
+    unknown = client.get(f"/{name}")
+    refused = client.post("/api/v1/auth/login", json={"username": "a", "password": "b", name: 1})
+    many = client.post("/api/v1/auth/login", json={f"_token{n}": 1 for n in range(300)})
+    assert process_time() - began < 0.3
+    assert [each.status_code for each in (unknown, refused, many)] == [404, 422, 422]
+    assert len(unknown.text) < 400
+    assert len(refused.text) < 600
+    (detail,) = refused.json()["error"]["details"]
+    assert detail["field"] == name[:100] + "…"
+    assert len(many.json()["error"]["details"]) == 100
+    assert many.json()["error"]["message"].endswith("; and 202 more")
 
 
 # ── who may enter ────────────────────────────────────────────────────────────
