@@ -98,12 +98,23 @@ ACCESS: Mapping[str, Role | None] = {
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 
+LOGIN_ONLY = frozenset(
+    {
+        "DELETE /invitations/{invitation_id}",
+        "PATCH /users/{user_id}",
+        "POST /invitations",
+        "POST /users",
+    }
+)
+"""Routes no API key opens: a stolen key could make a user that outlives it."""
+
 _REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
 
 
 async def authorise(request: Request) -> None:
     """Let a request through to its route if its sender may use it; who it is stays with it."""
-    needed = ACCESS[f"{request.method} {request.scope['route'].path}"]
+    rule = f"{request.method} {request.scope['route'].path}"
+    needed = ACCESS[rule]
     if needed is PUBLIC:
         return
     principal = await identify(request)
@@ -111,6 +122,8 @@ async def authorise(request: Request) -> None:
         raise AuthenticationError(request.state.nobody)
     if not principal.may(needed):
         raise PermissionDeniedError(f"this needs the role {needed}; yours is {principal.role}")
+    if rule in LOGIN_ONLY and principal.api_key_id is not None:
+        raise PermissionDeniedError("an API key cannot do this: log in with your password")
 
 
 async def identify(request: Request) -> Principal | None:
