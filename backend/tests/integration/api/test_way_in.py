@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -14,6 +15,7 @@ from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.monitoring.logs import configure_logging
+from app.repositories.credential_repository import ApiKeyRepository
 from tests.api_fixtures import Api
 
 
@@ -268,6 +270,34 @@ def test_a_wrong_token_counts_for_the_address_that_sends_it(api: Api) -> None:
         client.get("/metrics", headers={"Authorization": f"Bearer guess{number}"})
     answer = client.get("/metrics", headers={"Authorization": "Bearer guess3"})
     assert answer.status_code == 429
+
+
+def test_wrong_keys_reach_the_database_no_oftener_than_requests_are_allowed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+    look_up = ApiKeyRepository.find
+
+    def counted(self: ApiKeyRepository, key_hash: str, now: datetime) -> Any:
+        looked_up.append(key_hash)
+        return look_up(self, key_hash, now)
+
+    monkeypatch.setattr(ApiKeyRepository, "find", counted)
+    client = other(api, rate_limit_per_minute=3)
+    good = api.as_("viewer").post("/api/v1/api-keys", json={"name": "a", "scopes": ["read"]})
+    right = {"X-API-Key": good.json()["secret"]}
+    for _ in range(4):
+        client.get("/api/v1/health")
+    assert client.get("/api/v1/auth/me", headers=right).status_code == 200
+    wrong = [
+        client.get("/api/v1/auth/me", headers={"X-API-Key": f"mm_wrong{number}"}).status_code
+        for number in range(20)
+    ]
+    assert wrong == [429] * 20
+    assert len(looked_up) == 1 + 3
+    refused = client.get("/api/v1/auth/me", headers=right)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
 
 
 def test_a_forged_address_gains_nothing(api: Api) -> None:
