@@ -98,19 +98,41 @@ ACCESS: Mapping[str, Role | None] = {
 }
 """The least role for each route, by method and path below ``/api/v1``."""
 
+LOGIN_ONLY = frozenset(
+    {
+        "DELETE /invitations/{invitation_id}",
+        "PATCH /users/{user_id}",
+        "POST /invitations",
+        "POST /users",
+    }
+)
+"""Routes no API key opens: a stolen key could make a user that outlives it."""
+
 _REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
 
 
 async def authorise(request: Request) -> None:
     """Let a request through to its route if its sender may use it; who it is stays with it."""
-    needed = ACCESS[f"{request.method} {request.scope['route'].path}"]
-    if needed is PUBLIC:
+    rule = f"{request.method} {request.scope['route'].path}"
+    if ACCESS[rule] is PUBLIC:
         return
     principal = await identify(request)
     if principal is None:
         raise AuthenticationError(request.state.nobody)
+    refusal = _refusal(rule, principal)
+    if refusal is not None:
+        raise PermissionDeniedError(refusal)
+
+
+def _refusal(rule: str, principal: Principal) -> str | None:
+    needed = ACCESS[rule]
+    if needed is PUBLIC:
+        return None
     if not principal.may(needed):
-        raise PermissionDeniedError(f"this needs the role {needed}; yours is {principal.role}")
+        return f"this needs the role {needed}; yours is {principal.role}"
+    if rule in LOGIN_ONLY and principal.api_key_id is not None:
+        return "an API key cannot do this: log in with your password"
+    return None
 
 
 async def identify(request: Request) -> Principal | None:
@@ -160,8 +182,21 @@ def rule_names(routes: Iterable[BaseRoute]) -> set[str]:
 
 def allowed_methods(path: str) -> list[str]:
     """What may be asked of `path`, in whatever way it is prefixed, by the rules of `ACCESS`."""
+    return sorted(rule.partition(" ")[0] for rule in _rules_of(path))
+
+
+def may_ask(principal: Principal, method: str, path: str) -> bool:
+    """Whether `authorise` will let `principal` through, before it is known which route it is.
+
+    True for a path that has no rule: nothing is served there.
+    """
+    asked = (rule for rule in _rules_of(path) if rule.startswith(f"{method} "))
+    return all(_refusal(rule, principal) is None for rule in asked)
+
+
+def _rules_of(path: str) -> list[str]:
     below = re.sub(r"^/api(/v1)?(?=/)", "", path)
-    return sorted(method for method, template in _TEMPLATES if template.fullmatch(below))
+    return [rule for rule, template in _TEMPLATES if template.fullmatch(below)]
 
 
 def _template(path: str) -> re.Pattern[str]:
@@ -171,7 +206,7 @@ def _template(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\{[^}]*\\}", value, re.escape(path)))
 
 
-_TEMPLATES = [(method, _template(path)) for method, path in (rule.split(" ") for rule in ACCESS)]
+_TEMPLATES = [(rule, _template(rule.split(" ")[1])) for rule in ACCESS]
 
 
 def require_complete_table(routes: Iterable[BaseRoute]) -> None:

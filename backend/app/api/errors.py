@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from app.api.access import allowed_methods
 from app.api.schemas.errors import ErrorBody, ErrorCode, ErrorDetail
 from app.core import exceptions as tree
+from app.core.shown import shortened, shown_path
 from app.monitoring.secrecy import mask
 
 __all__ = [
@@ -54,6 +55,8 @@ _HTTP_CODES = {
     429: ErrorCode.RATE_LIMITED,
     503: ErrorCode.EXTERNAL_API_ERROR,
 }
+MOST_DETAILS = 100
+"""Of a body with more things wrong than this, these are told first and the rest is counted."""
 _UNSEEN = "something went wrong that should not; the log has it under request id {}"
 
 
@@ -66,7 +69,10 @@ def error_response(
     headers: dict[str, str] | None = None,
 ) -> Response:
     """A response in the form every error has; secrets are masked in it."""
-    shown = [ErrorDetail(field=d.field, message=mask(d.message, sentences=True)) for d in details]
+    shown = [
+        ErrorDetail(field=each.field, message=mask(each.message, sentences=True))
+        for each in details[:MOST_DETAILS]
+    ]
     body = ErrorBody(code=code, message=mask(message, sentences=True), details=shown or None)
     content = {"error": body.model_dump(mode="json", exclude_none=True)}
     return JSONResponse(content, status, headers)
@@ -99,8 +105,11 @@ async def _on_trading_error(_request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
-    details = [_detail(problem) for problem in error.errors()]
+    problems = error.errors()
+    details = [_detail(problem) for problem in problems[:MOST_DETAILS]]
     message = "; ".join(f"{each.field}: {each.message}" for each in details)
+    if len(problems) > MOST_DETAILS:
+        message += f"; and {len(problems) - MOST_DETAILS:,} more"
     return error_response(422, ErrorCode.VALIDATION_ERROR, message, details=details)
 
 
@@ -109,11 +118,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     code = _HTTP_CODES.get(error.status_code, ErrorCode.BAD_REQUEST)
     message = str(error.detail)
     if error.status_code == HTTPStatus.NOT_FOUND:
-        message = f"there is no {request.url.path}: see /docs"
+        message = f"there is no {shown_path(request.scope['path'])}: see /docs"
     headers = dict(error.headers or {})
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allowed = allowed_methods(request.url.path)
-        message = f"{request.method} may not be asked of {request.url.path}"
+        message = f"{request.method} may not be asked of {shown_path(request.scope['path'])}"
         headers["Allow"] = ", ".join(allowed) or headers.get("Allow", "")
     return error_response(error.status_code, code, message, headers=headers)
 
@@ -121,7 +130,7 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
 def surprise(request: Request, error: Exception) -> Response:
     """What an error outside the tree is answered with; the log alone has what it says."""
     request_id = getattr(request.state, "request_id", "-")
-    logger.opt(exception=error).error("{} {}", request.method, request.url.path)
+    logger.opt(exception=error).error("{} {}", request.method, shown_path(request.scope["path"]))
     return error_response(500, ErrorCode.INTERNAL_ERROR, _UNSEEN.format(request_id))
 
 
@@ -142,4 +151,5 @@ def _headers(error: tree.TradingError) -> dict[str, str] | None:
 def _detail(problem: dict[str, Any]) -> ErrorDetail:
     """Where and what; never the value itself, which may be a password."""
     place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
-    return ErrorDetail(field=".".join(place) or str(problem["loc"][0]), message=problem["msg"])
+    field = shortened(".".join(place)) or str(problem["loc"][0])
+    return ErrorDetail(field=field, message=problem["msg"])

@@ -6,9 +6,13 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestKey:
-    """What names a request: who sends it, the method and path, and the key the sender chose."""
+    """What names a request: who sends it, the method and path, and the key the sender chose.
+
+    What an API key sent is its own: one of narrower scopes is told nothing of what a wider one did.
+    """
 
     user_id: UUID
+    api_key_id: UUID | None
     route: str
     key: str
 
@@ -17,7 +21,8 @@ class RequestKey:
 class KeptAnswer:
     """What a request was answered with.
 
-    `fingerprint` is SHA-256 of its body. `body` is None where the answer is not kept.
+    `fingerprint` is HMAC-SHA-256 of its body, which may hold a password, under a key of the
+    installation. `body` is None where the answer is not kept.
     """
 
     fingerprint: str

@@ -13,6 +13,7 @@ from app.models.identity import SHA256_LENGTH
 class IdempotencyKeyRow(Base):
     """One request by its sender's key; `status` is null until it was answered.
 
+    `key` is hashed with the API key's id where one sent it; `fingerprint` is an HMAC of the body.
     `server_id` is the process that took it on; `body` is null where the answer was too long to
     keep, or held what is shown once.
     """

@@ -5,12 +5,14 @@ import logging
 import sys
 import traceback
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Final
 
 from loguru import logger
 
 from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError
+from app.core.shown import one_line, plain_lines
 from app.monitoring.secrecy import guard, mask
 
 ROTATION, RETENTION, COMPRESSION = "10 MB", "30 days", "zip"
@@ -21,10 +23,10 @@ LIBRARIES: Final = ("uvicorn", "sqlalchemy", "alembic", "asyncio")
 
 _LINE = (
     "{time:YYYY-MM-DD HH:mm:ss.SSS} | {level: <8} | {extra[request_id]} | "
-    "{name}:{function}:{line} - {message}{extra[trace]}\n"
+    "{name}:{function}:{line} - {extra[told]}\n"
 )
-_ON_TERMINAL = "{level}: {message}\n"
-_OURS = ("request_id", "trace")
+_ON_TERMINAL = "{level}: {extra[shown]}\n"
+_OURS = ("request_id", "trace", "shown", "told")
 
 
 class _Threshold:
@@ -47,9 +49,10 @@ _threshold = _Threshold()
 def configure_logging(folder: Path, level: str, *, as_json: bool = False) -> Path:
     """Write records of `level` and above to ``app.log`` in `folder`; the file's path.
 
-    One record is a line, followed by its traceback if it has one; with `as_json` it is one JSON
-    object on one line. Secrets are masked in both. The file is rotated at 10 MB; old ones are
-    zipped and kept for 30 days. What libraries log goes the same way.
+    One record is a line, its control characters escaped, followed by its traceback, indented, if
+    it has one; with `as_json` it is one JSON object on one line. Secrets are masked in both. The
+    file is rotated at 10 MB; old ones are zipped and kept for 30 days. What libraries log goes
+    the same way.
 
     Raises:
         ConfigurationError: for a level that is not known.
@@ -61,7 +64,7 @@ def configure_logging(folder: Path, level: str, *, as_json: bool = False) -> Pat
     logger.add(
         path,
         level=0,
-        format=_json_line if as_json else lambda _record: _LINE,
+        format=_json_line if as_json else _plain_line,
         filter=lambda record: record["level"].no >= _threshold.number,
         rotation=ROTATION,
         retention=RETENTION,
@@ -82,7 +85,7 @@ def log_of(settings: Settings) -> Path:
 
 def show_problems_on_terminal() -> None:
     """Write warnings and errors, one line each, to standard error too: for a server."""
-    logger.add(sys.stderr, level="WARNING", format=lambda _record: _ON_TERMINAL, colorize=False)
+    logger.add(sys.stderr, level="WARNING", format=_terminal_line, colorize=False)
 
 
 def current_level() -> str:
@@ -117,6 +120,19 @@ def _without_secrets(record: Any) -> None:
         lines = traceback.format_exception(error.type, error.value, error.traceback)
         extra["trace"] = "\n" + mask("".join(lines)).rstrip()
         record["exception"] = None
+
+
+def _plain_line(record: Any) -> str:
+    """The format of a line; no line of a message or a traceback begins as a record does."""
+    extra = record["extra"]
+    trace = indent(plain_lines(extra["trace"]), "    ")
+    extra["told"] = one_line(record["message"]) + trace
+    return _LINE
+
+
+def _terminal_line(record: Any) -> str:
+    record["extra"]["shown"] = one_line(record["message"])
+    return _ON_TERMINAL
 
 
 def _json_line(record: Any) -> str:

@@ -11,6 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from app.config.settings import Settings
 
 MASK: Final = "***"
+LONGEST: Final = 20_000
+"""Characters of a text that are shown; of a longer one, its beginning and its last lines."""
+LONGEST_WORD: Final = 512
 SHORTEST = 6
 """A known secret shorter than this is not looked for: it would be found in ordinary words."""
 
@@ -18,19 +21,25 @@ _NAMES = (
     r"pass(?:word|wd|phrase)|pwd|secret|token|api[_-]?key|authorization|credential|cookie"
     r"|private[_-]?key|signature"
 )
-_VALUE = r"""(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|[^\s"'&,;)}\]]+)"""
-_NAME = rf"""(?i)((?:\b|_)[\w-]*(?:{_NAMES})[\w-]*\\?["']?\s*"""
-_QUOTED = rf"""(?i)((?:\b|_)[\w-]*(?:{_NAMES})[\w-]*\\?["']\s*"""
-_LOOKS: Final = (
-    (re.compile(r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?"), MASK),
-    (re.compile(r"\bmm_[\w-]{8,}"), MASK),
-    (re.compile(r"\$argon2\w+\$[^\s'\"]+"), MASK),
-    (re.compile(r"(?i)\b(bearer|basic|digest)\s+[\w.~+/=:-]{6,}"), rf"\1 {MASK}"),
-    (re.compile(r"(\w[\w+.-]*://[^\s:/@'\"]*):[^\s@'\"]+@"), rf"\1:{MASK}@"),
-    (re.compile(rf"{_NAME}(?:=>|=)\s*)[br]?{_VALUE}"), rf"\1{MASK}"),
-    (re.compile(rf"{_QUOTED}:\s*)[br]?{_VALUE}"), rf"\1{MASK}"),
+_VALUE = (
+    r"""(?:"(?:\\.|[^"\\])*+"?|'(?:\\.|[^'\\])*+'?"""
+    r"""|(?P<e>\\{1,15}+)(?P<q>["'])(?:(?!(?P=e)(?P=q))(?:[^\\]|\\++.))*+(?:(?P=e)(?P=q))?"""
+    r"""|[^\s"'&,;)}\]]++)"""
 )
-_NAMED: Final = (re.compile(rf"{_NAME}:\s*)[br]?{_VALUE}"), rf"\1{MASK}")
+_NAME = rf"""(?is)((?:{_NAMES})[\w-]{{0,64}}+\\{{0,15}}+["']?\s{{0,8}}+"""
+_QUOTED = rf"""(?is)((?:{_NAMES})[\w-]{{0,64}}+\\{{0,15}}+["']\s{{0,8}}+"""
+_LOOKS: Final = (
+    (re.compile(r"\beyJ[\w-]{8,}+(?:\.[\w-]*+){0,2}"), MASK),
+    (re.compile(r"\bmm_[\w-]{8,}+"), MASK),
+    (re.compile(r"\$argon2\w++\$[^\s'\"]++"), MASK),
+    (re.compile(r"(?i)\b(bearer|basic|digest)\s++[\w.~+/=:-]{6,}+"), rf"\1 {MASK}"),
+    (re.compile(r"(://[^\s:/@'\"]*+):[^\s@'\"]{1,1024}+@"), rf"\1:{MASK}@"),
+    (re.compile(rf"{_NAME}(?:=>|=)\s{{0,8}}+)[br]?{_VALUE}"), rf"\1{MASK}"),
+    (re.compile(rf"{_QUOTED}:\s{{0,8}}+)[br]?{_VALUE}"), rf"\1{MASK}"),
+)
+"""Each reads a text in time proportional to its length, whatever it is, for others choose it: no
+part can begin before what it looks for, and none is read again once it was read in vain."""
+_NAMED: Final = (re.compile(rf"{_NAME}:\s{{0,8}}+)[br]?{_VALUE}"), rf"\1{MASK}")
 _SUSPICIOUS: Final = re.compile(rf"(?i)eyJ|mm_|\$argon2|bearer|basic|digest|://|{_NAMES}")
 
 
@@ -47,17 +56,32 @@ class Secrecy:
         self._known = re.compile(pattern) if pattern else None
 
     def mask(self, text: str, *, sentences: bool = False) -> str:
-        """`text` with three stars in place of every secret in it.
+        """`text` with three stars in place of every secret in it, shortened to `LONGEST`.
 
         In `sentences`, written for people, what follows ``password:`` is an explanation.
         """
         if self._known is not None:
             text = self._known.sub(MASK, text)
+        text = _within_reason(text)
         if _SUSPICIOUS.search(text) is None:
             return text
         for look, shown in _LOOKS if sentences else (*_LOOKS, _NAMED):
             text = look.sub(shown, text)
         return text
+
+
+def _within_reason(text: str) -> str:
+    """`text`, or its beginning and its last lines, and how much is missing between them.
+
+    Neither part begins or ends within a word or a line: half a secret does not look like one.
+    """
+    if len(text) <= LONGEST:
+        return text
+    half = LONGEST // 2
+    head = text[: max(text.rfind(" ", 0, half), half - LONGEST_WORD)]
+    tail = text[-half:].partition("\n")[2]
+    missing = len(text) - len(head) - len(tail)
+    return f"{head} [{missing:,} characters left out] {tail}".rstrip()
 
 
 def secrets_of(settings: Settings) -> list[str]:

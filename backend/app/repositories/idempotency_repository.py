@@ -1,6 +1,7 @@
 """Requests that may be sent twice and are done once, to and from the database."""
 
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, select, update
@@ -29,7 +30,7 @@ class IdempotencyRepository:
         row = IdempotencyKeyRow(
             user_id=request.user_id,
             route=request.route,
-            key=request.key,
+            key=_stored_key(request),
             server_id=server_id,
             expires_at=expires_at,
         )
@@ -65,8 +66,15 @@ def _named(request: RequestKey) -> ColumnElement[bool]:
     return and_(
         IdempotencyKeyRow.user_id == request.user_id,
         IdempotencyKeyRow.route == request.route,
-        IdempotencyKeyRow.key == request.key,
+        IdempotencyKeyRow.key == _stored_key(request),
     )
+
+
+def _stored_key(request: RequestKey) -> str:
+    """The key as a login chose it; with a blank, which none may have, and hashed for an API key."""
+    if request.api_key_id is None:
+        return request.key
+    return " " + sha256(f"{request.api_key_id.hex} {request.key}".encode()).hexdigest()
 
 
 def _answer(row: IdempotencyKeyRow) -> KeptAnswer | None:

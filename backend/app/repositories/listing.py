@@ -5,20 +5,30 @@ costs the same wherever in the list it lies, and rows added meanwhile shift noth
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, TypeDecorator, Uuid, literal, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Numeric,
+    Select,
+    TypeDecorator,
+    Uuid,
+    literal,
+    select,
+    tuple_,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.exceptions import ConfigurationError
 from app.core.paging import MOST, Page, PageRequest
+from app.core.shown import shortened
 from app.models.database import Base
 
 Row = TypeVar("Row", bound=Base)
@@ -108,16 +118,21 @@ def _cursor(sort: str, value: Any, row: Base) -> str:
 
 
 def _place(cursor: str, sort: str, column: InstrumentedAttribute[Any]) -> Any:
-    """Where `cursor` says that the page begins: a value of `column` and an id."""
+    """Where `cursor` says that the page begins: a value of `column` and an id.
+
+    Anybody can write a cursor: what no column of the kind can hold is found here, for a database
+    that is asked for it fails.
+    """
     try:
         padded = cursor.encode() + b"=" * (-len(cursor) % 4)
         made_for, value, key = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
         if made_for != sort:
-            raise ConfigurationError(f"cursor: it is of a list sorted by {made_for}, not {sort}")
-        return tuple_(*_bound(column, _read(value, _kind(column)), UUID(key)))
-    except (ValueError, TypeError, ArithmeticError, AttributeError, binascii.Error):
+            other = ascii(shortened(str(made_for)))[1:-1]
+            raise ConfigurationError(f"cursor: it is of a list sorted by {other}, not {sort}")
+        return tuple_(*_bound(column, _read(value, column), UUID(key)))
+    except (ValueError, TypeError, ArithmeticError, AttributeError, RecursionError):
         raise ConfigurationError(
-            f"cursor: {cursor!r} is none; take next_cursor of the page before, unchanged"
+            f"cursor: {shortened(cursor)!a} is none; take next_cursor of the page before, unchanged"
         ) from None
 
 
@@ -126,18 +141,59 @@ def _bound(column: InstrumentedAttribute[Any], value: Any, key: UUID) -> tuple[A
 
 
 def _kind(column: InstrumentedAttribute[Any]) -> type:
-    """What a column's values are in Python; a decorated type is what it decorates."""
+    """What a column's values are in Python."""
+    kind: type = _stored(column).python_type
+    return kind
+
+
+def _stored(column: InstrumentedAttribute[Any]) -> Any:
+    """The type of a column in the database; a decorated type is what it decorates."""
     kind = column.type
-    return (kind.impl_instance if isinstance(kind, TypeDecorator) else kind).python_type
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
 
 
 def _written(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _read(text: str, kind: type) -> Any:
+def _read(text: str, column: InstrumentedAttribute[Any]) -> Any:
+    """What `_written` made `text` of; ValueError if `column` cannot hold it."""
+    kind = _kind(column)
     if kind is datetime:
-        return datetime.fromisoformat(text)
+        return _instant(datetime.fromisoformat(text))
     if kind is date:
         return date.fromisoformat(text)
-    return Decimal(text) if kind is Decimal else kind(text)
+    if kind is int:
+        return _whole(int(text), bits=63 if isinstance(column.type, BigInteger) else 31)
+    if kind is str:
+        return _storable(text)
+    return _exact(Decimal(text), _stored(column)) if kind is Decimal else kind(text)
+
+
+def _instant(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("no time zone")
+    return moment.astimezone(UTC)
+
+
+def _whole(number: int, *, bits: int) -> int:
+    if not -(1 << bits) <= number < 1 << bits:
+        raise ValueError(f"more than {bits} bits")
+    return number
+
+
+def _storable(text: str) -> str:
+    if "\x00" in text:
+        raise ValueError("PostgreSQL stores no NUL")
+    text.encode()
+    return text
+
+
+def _exact(number: Decimal, kind: Numeric[Any]) -> Decimal:
+    """`number`, if a column of `kind` holds it without rounding."""
+    scale, precision = kind.scale or 0, kind.precision or 0
+    if not number.is_finite() or number.adjusted() >= precision - scale:
+        raise ValueError("too large")
+    if int(number.as_tuple().exponent) < -scale:
+        raise ValueError("too exact")
+    return number

@@ -5,6 +5,7 @@ answer and another process, that one ended in the middle and nobody knows how fa
 answer, it was done and this is what came of it. The row is committed before the work begins.
 """
 
+import hmac
 import re
 from datetime import timedelta
 from hashlib import sha256
@@ -17,18 +18,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.access import identify
+from app.api.access import identify, may_ask
 from app.api.errors import ErrorCode, error_response
 from app.api.platform import Platform
 from app.core.exceptions import ConflictError
 from app.core.idempotency import EarlierRequest, KeptAnswer, RequestKey
 from app.core.instants import utc
+from app.services.security.keys import derived_key
 
 LIFE: Final = timedelta(hours=24)
 MOST_KEPT: Final = 65_536
 """Bytes of an answer that are kept; a longer one is not given a second time."""
 SHOWN_ONCE: Final = re.compile(r"/(auth|api-keys|invitations|tokens)(/|$)")
 """Paths whose answers hold secrets: they are never stored."""
+PURPOSE: Final = "fingerprints of idempotent requests"
 LONGEST_ROUTE: Final = 256
 KEY_PATTERN: Final = r"[\x21-\x7e]{1,128}"
 BAD_REQUEST, CONFLICT, SERVER_ERROR, UNAVAILABLE = 400, 409, 500, 503
@@ -43,23 +46,25 @@ class Idempotency:
 
     Of requests with one key at the same time one is done and the others are refused (409); so is
     a key that comes with another body. An answer that says nothing was done (4xx, 503) is
-    not kept: the request may be mended and sent again.
+    not kept: the request may be mended and sent again. Whoever may not use a route is told
+    nothing of what was answered there.
     """
 
     def __init__(self, app: ASGIApp, *, platform: Platform) -> None:
         self._app = app
         self._platform = platform
+        self._secret = derived_key(platform.settings.secret_key.get_secret_value(), PURPOSE)
         self._server_id = uuid4()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on what comes without a key, or from nobody: that is refused further in."""
+        """Pass on what comes without a key, or from who may not: that is refused further in."""
         if scope["type"] != "http" or scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
         key = headers.get("idempotency-key")
         principal = None if key is None else await identify(Request(scope))
-        if key is None or principal is None:
+        if key is None or principal is None or not may_ask(principal, "POST", scope["path"]):
             await self._app(scope, receive, send)
             return
         route = "POST " + _PREFIX.sub("", scope["path"])
@@ -68,8 +73,10 @@ class Idempotency:
                 scope, receive, send
             )
             return
-        request = RequestKey(user_id=principal.user_id, route=route, key=key)
-        body = _BodyHash(receive, headers.get("content-type", ""))
+        request = RequestKey(
+            user_id=principal.user_id, api_key_id=principal.api_key_id, route=route, key=key
+        )
+        body = _BodyHash(receive, headers.get("content-type", ""), self._secret)
         earlier = await run_in_threadpool(self._claim, request)
         if earlier is None:
             await self._do(request, body, scope, send)
@@ -187,15 +194,16 @@ class _Recorder:
 class _BodyHash:
     """Hashes a body while it is read, whoever reads it; nothing of it is kept.
 
+    A body may hold a password, which could be guessed from a hash that has no `secret`.
     What separates the parts of a form is chosen anew by every client and is left out.
     """
 
-    def __init__(self, receive: Receive, content_type: str) -> None:
+    def __init__(self, receive: Receive, content_type: str, secret: bytes) -> None:
         kind, _, parameters = content_type.partition(";")
         found = re.search(r"boundary=\"?([^\";]+)", parameters)
         self._boundary = found.group(1).encode() if found else b""
         self._receive = receive
-        self._hash = sha256(kind.strip().lower().encode() + b"\n")
+        self._hash = hmac.new(secret, kind.strip().lower().encode() + b"\n", sha256)
         self._held = b""
         self._is_read = False
 
@@ -209,7 +217,7 @@ class _BodyHash:
         return message
 
     async def fingerprint(self) -> str:
-        """SHA-256 of the body in hexadecimal; reads what nobody has read."""
+        """HMAC-SHA-256 of the body in hexadecimal; reads what nobody has read."""
         while not self._is_read:
             await self.receive()
         done = self._hash.copy()

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.audit import address_of
+from app.core.shown import shown_path
 from app.monitoring.metrics import Metrics
 
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -52,7 +53,8 @@ class Observer:
 
     What it leaves in the state: ``request_id``, and ``address``, where the request comes from.
     A request's own ``X-Request-ID`` is kept if it is a short token: letters, digits, ``._-``.
-    The path is logged without its query, and not at all where there is no such route.
+    The path is logged as it stands in an address, without its query, shortened, and not at all
+    where there is no such route.
     """
 
     def __init__(self, app: ASGIApp, *, metrics: Metrics) -> None:
@@ -92,7 +94,7 @@ class Observer:
         method = scope.get("method", "WEBSOCKET")
         self._metrics.note_request(method, route, status, seconds)
         principal = scope["state"].get("principal")
-        path = UNMATCHED if route == UNMATCHED else scope["path"]
+        path = UNMATCHED if route == UNMATCHED else shown_path(scope["path"])
         logger.info(
             "{} {} {} {:.1f} ms {} user={}",
             method,

@@ -1,5 +1,6 @@
 """How often each key, user or address may ask."""
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -7,6 +8,7 @@ from app.api.access import identify
 from app.api.errors import answer
 from app.config.settings import Settings
 from app.core.exceptions import RateLimitedError
+from app.core.users import Principal
 from app.managers.time_manager.clock import Clock
 from app.services.security.addresses import limit_key
 from app.services.security.token_bucket import TokenBuckets
@@ -15,7 +17,9 @@ from app.services.security.token_bucket import TokenBuckets
 class RateLimit:
     """Turns away who asks more than `rate_limit_per_minute`, with when to go on.
 
-    Who proves to be nobody is counted by the address it comes from; so are guesses.
+    Who proves to be nobody is counted by the address it comes from; so are guesses. API keys that
+    open nothing are counted apart too, and looked at before the next one of that address is: a
+    key costs a query, and a flood of wrong ones must not cost one each.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, clock: Clock) -> None:
@@ -28,16 +32,27 @@ class RateLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        wait_s = self._buckets.take(await _who(scope), self._clock.now_ns())
+        wait_s = await self._wait_s(scope)
         if wait_s == 0.0:
             await self._app(scope, receive, send)
             return
         refusal = RateLimitedError(f"too many requests: go on in {wait_s:.1f} s", wait_s)
         await answer(refusal)(scope, receive, send)
 
+    async def _wait_s(self, scope: Scope) -> float:
+        """0.0 if the request may go on, and it is counted; else how long its sender has to wait."""
+        address, now_ns = limit_key(scope["state"]["address"]), self._clock.now_ns()
+        has_key = "x-api-key" in Headers(scope=scope)
+        wrong_keys = f"wrong keys {address}"
+        if has_key and (wait_s := self._buckets.wait_s(wrong_keys, now_ns)):
+            return wait_s
+        principal = await identify(Request(scope))
+        if has_key and principal is None:
+            self._buckets.take(wrong_keys, now_ns)
+        return self._buckets.take(_who(principal, address), now_ns)
 
-async def _who(scope: Scope) -> str:
-    principal = await identify(Request(scope))
+
+def _who(principal: Principal | None, address: str) -> str:
     if principal is None:
-        return f"address {limit_key(scope['state']['address'])}"
+        return f"address {address}"
     return f"key {principal.api_key_id}" if principal.api_key_id else f"user {principal.user_id}"

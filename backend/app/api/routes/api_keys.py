@@ -45,6 +45,10 @@ def create(body: NewApiKeyRequest, platform: Served, actor: Actor, sender: Sende
 
 @router.delete("/{key_id}", status_code=204, responses=_UNKNOWN, summary="Revoke an API key")
 def revoke(key_id: UUID, platform: Served, actor: Actor, sender: Sender) -> None:
-    """For ever. One's own; admins: anybody's."""
+    """For ever. One's own; admins: anybody's. A key can revoke itself and no other."""
+    if actor.api_key_id not in (None, key_id):
+        raise PermissionDeniedError(
+            "an API key can revoke itself alone: log in with your password to revoke others"
+        )
     owner = None if actor.may(Role.ADMIN) else actor.user_id
     platform.users.keys.revoke(key_id, sender, owner=owner)

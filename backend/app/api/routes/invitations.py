@@ -27,7 +27,10 @@ def invitations(
 
 @router.post("", status_code=201, summary="Invite somebody")
 def invite(body: NewInvitationRequest, platform: Served, sender: Sender) -> MadeInvitation:
-    """The token is shown once; whoever has it becomes a user of that role, once."""
+    """The token is shown once; whoever has it becomes a user of that role, once.
+
+    Not with an API key.
+    """
     made = platform.users.invitations.create(body.role, sender, hours=body.hours)
     return MadeInvitation(
         invitation=InvitationView.model_validate(made.invitation), token=made.token
@@ -38,5 +41,5 @@ def invite(body: NewInvitationRequest, platform: Served, sender: Sender) -> Made
     "/{invitation_id}", status_code=204, responses=_UNKNOWN | _USED, summary="Revoke an invitation"
 )
 def revoke(invitation_id: UUID, platform: Served, sender: Sender) -> None:
-    """Nobody can register with it any more."""
+    """Nobody can register with it any more. Not with an API key."""
     platform.users.invitations.revoke(invitation_id, sender)

@@ -26,7 +26,10 @@ def users(query: Annotated[UserQuery, Query()], platform: Served) -> Page[UserVi
 
 @router.post("", status_code=201, responses=_TAKEN, summary="Add a user")
 def create(body: NewUser, platform: Served, sender: Sender) -> UserView:
-    """An active user with a first password; an invitation lets people choose their own."""
+    """An active user with a first password; an invitation lets people choose their own.
+
+    Not with an API key.
+    """
     user = platform.users.accounts.create(
         body.username, body.password.get_secret_value(), body.role, sender, email=body.email
     )
@@ -41,7 +44,10 @@ def user(user_id: UUID, platform: Served) -> UserView:
 
 @router.patch("/{user_id}", responses=_UNKNOWN | _LAST, summary="Change a user")
 def change(user_id: UUID, body: UserChange, platform: Served, sender: Sender) -> UserView:
-    """The role, or whether the user may log in; a change ends the user's logins at once."""
+    """The role, or whether the user may log in; a change ends the user's logins at once.
+
+    Not with an API key.
+    """
     changed = platform.users.accounts.change(
         user_id, sender, role=body.role, is_active=body.is_active
     )

@@ -1,5 +1,6 @@
 """Long random secrets: API keys, refresh tokens and invitations, stored by their hash alone."""
 
+import hmac
 import secrets
 from hashlib import sha256
 
@@ -26,3 +27,11 @@ def new_invitation() -> str:
 def secret_hash(secret: str) -> str:
     """SHA-256 in hexadecimal: enough for a secret that is itself random and long."""
     return sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key of 256 bits for one purpose, from which neither `secret` nor other keys are known.
+
+    HMAC-SHA-256 of the purpose (the expansion of RFC 5869 by one block; `secret` is random).
+    """
+    return hmac.digest(secret.encode(), purpose.encode() + b"\x01", "sha256")

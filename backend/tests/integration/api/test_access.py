@@ -1,11 +1,12 @@
 """Every route is held to the one table of rules."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
 from fastapi import APIRouter
 
-from app.api.access import ACCESS, allowed_methods, require_complete_table
+from app.api.access import ACCESS, LOGIN_ONLY, allowed_methods, require_complete_table
 from app.api.app import PREFIXES, ROUTERS
 from app.core.users import Role, Scope
 from app.services.security.keys import new_api_key, secret_hash
@@ -61,7 +62,16 @@ def test_each_key_gets_through_where_its_scopes_and_its_users_role_both_say(
         client = api.anonymous()
         client.headers["X-API-Key"] = key_of(api, role, scope)
         status = client.request(method, PREFIXES[0] + path).status_code
-        assert_held_to(rule, min(role, scope.role, key=lambda each: each.rank), status)
+        if rule in LOGIN_ONLY:
+            assert status == 403
+        else:
+            assert_held_to(rule, min(role, scope.role, key=lambda each: each.rank), status)
+
+
+def test_what_no_key_may_do_is_on_the_page_and_served() -> None:
+    assert ACCESS.keys() >= LOGIN_ONLY
+    page = Path("../docs/security.md").read_text(encoding="utf-8").split("## API keys")[1]
+    assert all(f"`{rule}`" in page for rule in LOGIN_ONLY)
 
 
 def assert_held_to(rule: str, role: Role | None, status: int) -> None:

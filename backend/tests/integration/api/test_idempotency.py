@@ -1,11 +1,14 @@
 """A POST with an Idempotency-Key is done once, on both databases, whatever happens meanwhile."""
 
+import hmac
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from threading import Event, Lock
 from typing import Annotated, Any
+from uuid import uuid4
 
 import pytest
 from fastapi import Body, FastAPI, Response, UploadFile
@@ -16,11 +19,13 @@ from starlette.testclient import TestClient
 from app.api.app import create_app
 from app.config.settings import Settings
 from app.core.exceptions import ConflictError, DatabaseError
-from app.core.users import Role
+from app.core.users import Principal, Role, Scope
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import FixedClock
 from app.models.database import session_factory
 from app.models.idempotency import IdempotencyKeyRow
+from app.services.security.keys import new_api_key, secret_hash
+from app.services.security.tokens import AccessTokens
 from tests.api_fixtures import SECRET, Api
 from tests.system_fixtures import Installation
 
@@ -141,6 +146,64 @@ def test_a_key_is_one_users_and_one_routes(shop: Shop) -> None:
     shop.client("admin").post("/api/v1/things", json="b", headers=KEY)
     shop.client("trader").post("/api/v1/answers/long", headers=KEY)
     assert shop.sold == ["a", "b", "long"]
+
+
+def key_of(shop: Shop, scope: Scope, role: Role = Role.ADMIN) -> dict[str, str]:
+    """The header that is a new key of a user in `role`."""
+    secret, user = new_api_key(), shop.api.user(role)
+    with shop.api.work() as work:
+        work.api_keys.add(
+            user.id, scope.value, prefix=secret[:12], key_hash=secret_hash(secret), scopes=[scope]
+        )
+    return {"X-API-Key": secret}
+
+
+def test_an_answer_is_not_given_to_an_api_key_that_did_not_ask(shop: Shop) -> None:
+    client = TestClient(shop.api.app, base_url="http://127.0.0.1")
+    keys = [key_of(shop, Scope.READ), key_of(shop, Scope.ADMIN)]
+    sent = [shop.client("admin").post("/api/v1/things", json="a", headers=KEY)]
+    sent += [client.post("/api/v1/things", json="a", headers=KEY | key) for key in keys]
+    assert [answer.json()["number"] for answer in sent] == [1, 2, 3]
+    again = client.post("/api/v1/things", json="a", headers=KEY | keys[1])
+    assert (again.json()["number"], again.headers["idempotent-replayed"]) == (3, "true")
+    assert shop.sold == ["a", "a", "a"]
+    longest = {"Idempotency-Key": "x" * 128} | keys[0]
+    assert client.post("/api/v1/things", json="b", headers=longest).status_code == 201
+
+
+def test_who_may_not_ask_is_told_so_and_not_what_was_answered(shop: Shop) -> None:
+    body = {"username": "bob", "password": "plum kettle orbit satin", "role": "viewer"}
+    made = shop.client("admin").post("/api/v1/users", json=body, headers=KEY)
+    assert made.status_code == 201
+    client = TestClient(shop.api.app, base_url="http://127.0.0.1")
+    admin = shop.api.user(Role.ADMIN)
+    demoted = AccessTokens(secret=SECRET, life_s=600).issue(
+        Principal(
+            user_id=admin.id,
+            username="admin",
+            role=Role.VIEWER,
+            login_id=uuid4(),
+            api_key_id=None,
+        ),
+        shop.clock.now_ns(),
+    )
+    senders = [{"Authorization": f"Bearer {demoted}"}]
+    senders += [key_of(shop, scope) for scope in Scope]
+    for sender in senders:
+        answer = client.post("/api/v1/users", json=body, headers=KEY | sender)
+        assert answer.status_code == 403
+        assert "idempotent-replayed" not in answer.headers
+    assert len(shop.rows()) == 1
+
+
+def test_a_body_is_not_known_by_its_fingerprint(shop: Shop) -> None:
+    answer = shop.client().post("/api/v1/things", content='"guessed"', headers=KEY | JSON)
+    assert answer.status_code == 201
+    (row,) = shop.rows()
+    guessed = b'application/json\n"guessed"'
+    secret = hmac.digest(SECRET.encode(), b"fingerprints of idempotent requests\x01", "sha256")
+    assert row.fingerprint != sha256(guessed).hexdigest()
+    assert row.fingerprint == hmac.digest(secret, guessed, "sha256").hex()
 
 
 def test_who_is_not_logged_in_leaves_nothing(shop: Shop) -> None:

@@ -258,6 +258,50 @@ def test_a_key_of_an_admin_may_what_its_scopes_say(api: Api) -> None:
     assert statuses == {"read": 403, "trade": 403, "admin": 200}
 
 
+def made_key(api: Api, scope: str, role: str = "admin") -> tuple[str, dict[str, str]]:
+    """The id of a new key and the header that is it."""
+    body = {"name": f"made-{scope}", "scopes": [scope]}
+    made = api.as_(role).post(V1 + "/api-keys", json=body).json()
+    return made["api_key"]["id"], {"X-API-Key": made["secret"]}
+
+
+def test_a_key_revokes_itself_and_no_other(api: Api) -> None:
+    client = api.anonymous()
+    (read_id, read), (trade_id, trade) = made_key(api, "read"), made_key(api, "trade")
+    (_, admin), (other_id, other) = made_key(api, "admin"), made_key(api, "read", "trader")
+    for speaker, key_id in (
+        (read, trade_id),
+        (trade, read_id),
+        (admin, read_id),
+        (admin, other_id),
+    ):
+        refused = client.delete(f"{V1}/api-keys/{key_id}", headers=speaker)
+        assert (refused.status_code, code(refused)) == (403, "FORBIDDEN")
+    for key in (read, trade, admin, other):
+        assert client.get(V1 + "/auth/me", headers=key).status_code == 200
+    assert client.delete(f"{V1}/api-keys/{read_id}", headers=read).status_code == 204
+    assert client.get(V1 + "/auth/me", headers=read).status_code == 401
+
+
+def test_no_key_adds_or_changes_who_may_log_in(api: Api) -> None:
+    invited = api.as_("admin").post(V1 + "/invitations", json={"role": "viewer"}).json()
+    invitation = invited["invitation"]["id"]
+    (_, key), me = made_key(api, "admin"), api.user(Role.ADMIN).id
+    user = {"username": "eve", "password": PASSWORD, "role": "admin"}
+    asked: list[tuple[str, str, Any]] = [
+        ("POST", "/users", user),
+        ("PATCH", f"/users/{me}", {"is_active": False}),
+        ("POST", "/invitations", {"role": "admin"}),
+        ("DELETE", f"/invitations/{invitation}", None),
+    ]
+    for method, path, body in asked:
+        answer = api.anonymous().request(method, V1 + path, json=body, headers=key)
+        assert (answer.status_code, code(answer)) == (403, "FORBIDDEN")
+        assert "log in with your password" in answer.json()["error"]["message"]
+    listed = api.anonymous().get(V1 + "/users", headers=key).json()["items"]
+    assert [each["username"] for each in listed] == ["admin"]
+
+
 # ── fault 44: guessing ───────────────────────────────────────────────────────
 
 
@@ -358,26 +402,25 @@ def test_a_lone_surrogate_breaks_nothing(api: Api) -> None:
 
 
 def test_the_log_tells_who_what_when_and_from_where(api: Api) -> None:
-    bob = add_user(api, "bob", "viewer")
+    add_user(api, "bob", "viewer")
     admin = api.as_("admin")
     key = admin.post(V1 + "/api-keys", json={"name": "ops", "scopes": ["admin"]}).json()
-    path = f"{V1}/users/{bob['id']}"
     speaker = {"X-API-Key": key["secret"]}
-    api.anonymous().patch(path, json={"role": "trader"}, headers=speaker)
+    api.anonymous().put(V1 + "/system/log-level", json={"level": "INFO"}, headers=speaker)
 
     def log(query: str = "") -> list[Any]:
         return list(admin.get(f"{V1}/audit{query}").json()["items"])
 
-    assert [entry["action"] for entry in log()] == ["user.role", "api_key.create", "user.create"]
-    (entry,) = log("?action=user.role")
-    assert (entry["actor"], entry["target"]) == ("admin", "user:bob")
+    actions = [entry["action"] for entry in log()]
+    assert actions == ["log_level.change", "api_key.create", "user.create"]
+    (made,) = log("?action=user.create")
+    assert (made["actor"], made["target"]) == ("admin", "user:bob")
+    (entry,) = log("?action=log_level.change")
+    assert (entry["actor"], entry["target"]) == ("admin", None)
     assert entry["actor_id"] == str(api.user(Role.ADMIN).id)
     assert entry["address"] == "testclient"
-    assert entry["details"] == {
-        "role": "trader",
-        "is_active": True,
-        "api_key": key["api_key"]["id"],
-    }
+    assert entry["details"]["to"] == "INFO"
+    assert entry["details"]["api_key"] == key["api_key"]["id"]
     assert log(f"?actor_id={uuid4()}") == []
     middle = log()[1]["occurred_at"]
     assert len(log(f"?to={middle}")) == 1

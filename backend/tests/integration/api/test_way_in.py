@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.monitoring.logs import configure_logging
+from app.repositories.credential_repository import ApiKeyRepository
 from tests.api_fixtures import Api
 
 
@@ -103,6 +106,57 @@ def test_a_path_that_is_no_route_is_not_logged(api: Api, log: Path) -> None:
     (line,) = lines(log)
     assert line["message"].startswith("GET unmatched 404 ")
     assert "hunter22" not in log.read_text()
+
+
+FORGED = "%0A2026-11-20 00:00:00.000 | INFO     | - | x:y:1 - forged%1b[2J%c2%9b%e2%80%a8"
+
+
+def test_a_path_makes_no_line_of_the_log(api: Api) -> None:
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    told: list[str] = []
+    sink = logger.add(lambda message: told.append(message.record["message"]), level="INFO")
+    try:
+        api.as_("viewer").get(f"/api/v1/orders/a{FORGED}")
+        api.as_("viewer").get(f"/api/v1/orders/{'a' * 4_000}")
+    finally:
+        logger.remove(sink)
+    first, second = path.read_text(encoding="utf-8").splitlines()
+    logger.remove()
+    assert "GET /api/v1/orders/a%0A2026-11-20%2000:00:00.000%20%7C%20INFO" in first
+    assert len(second) < 400
+    assert all(each.isprintable() for each in told)
+
+
+def test_a_surprise_on_a_forged_path_makes_no_line_of_the_log(api: Api) -> None:
+    @api.app.get("/broken/{name}")
+    def broken(name: str) -> None:
+        raise RuntimeError(name)
+
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    assert api.anonymous().get(f"/broken/a{FORGED}").status_code == 500
+    written = path.read_text(encoding="utf-8")
+    logger.remove()
+    assert "\n2026-11-20 00:00:00.000 | INFO" not in written
+    assert "RuntimeError: a" in written
+    assert "\x1b" not in written
+
+
+def test_what_is_repeated_to_its_sender_is_short_and_takes_no_time(api: Api) -> None:
+    client, name = api.anonymous(), "_token" * 10_000
+    client.post("/api/v1/auth/login", json={})
+    client.get("/no")
+    began = process_time()
+    unknown = client.get(f"/{name}")
+    refused = client.post("/api/v1/auth/login", json={"username": "a", "password": "b", name: 1})
+    many = client.post("/api/v1/auth/login", json={f"_token{n}": 1 for n in range(300)})
+    assert process_time() - began < 1.0, "three requests are milliseconds each, not seconds"
+    assert [each.status_code for each in (unknown, refused, many)] == [404, 422, 422]
+    assert len(unknown.text) < 400
+    assert len(refused.text) < 600
+    (detail,) = refused.json()["error"]["details"]
+    assert detail["field"] == name[:100] + "…"
+    assert len(many.json()["error"]["details"]) == 100
+    assert many.json()["error"]["message"].endswith("; and 202 more")
 
 
 # ── who may enter ────────────────────────────────────────────────────────────
@@ -227,6 +281,34 @@ def test_a_wrong_token_counts_for_the_address_that_sends_it(api: Api) -> None:
         client.get("/metrics", headers={"Authorization": f"Bearer guess{number}"})
     answer = client.get("/metrics", headers={"Authorization": "Bearer guess3"})
     assert answer.status_code == 429
+
+
+def test_wrong_keys_reach_the_database_no_oftener_than_requests_are_allowed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_up: list[str] = []
+    look_up = ApiKeyRepository.find
+
+    def counted(self: ApiKeyRepository, key_hash: str, now: datetime) -> Any:
+        looked_up.append(key_hash)
+        return look_up(self, key_hash, now)
+
+    monkeypatch.setattr(ApiKeyRepository, "find", counted)
+    client = other(api, rate_limit_per_minute=3)
+    good = api.as_("viewer").post("/api/v1/api-keys", json={"name": "a", "scopes": ["read"]})
+    right = {"X-API-Key": good.json()["secret"]}
+    for _ in range(4):
+        client.get("/api/v1/health")
+    assert client.get("/api/v1/auth/me", headers=right).status_code == 200
+    wrong = [
+        client.get("/api/v1/auth/me", headers={"X-API-Key": f"mm_wrong{number}"}).status_code
+        for number in range(20)
+    ]
+    assert wrong == [429] * 20
+    assert len(looked_up) == 1 + 3
+    refused = client.get("/api/v1/auth/me", headers=right)
+    assert refused.status_code == 429
+    assert 1 <= int(refused.headers["retry-after"]) <= 20
 
 
 def test_a_forged_address_gains_nothing(api: Api) -> None:

@@ -1,13 +1,20 @@
 """Lists in pages, on both databases: every row once, in order, whatever is added meanwhile."""
 
+import base64
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.exceptions import ConfigurationError
 from app.core.paging import PageRequest
+from app.models.backtest_run import BacktestRunRow
 from app.models.identity import UserRow
+from app.models.strategy_record import StrategyEventRow
+from app.models.trading_record import TradeRow
 from app.repositories.listing import Listing, equals
 
 HASH = "$argon2id$nothing"
@@ -90,3 +97,77 @@ def test_a_cursor_of_another_order_is_refused(db: Session) -> None:
     first = USERS.page(db, PageRequest(limit=2, sort="username"))
     with pytest.raises(ConfigurationError, match="sorted by username, not -username"):
         USERS.page(db, PageRequest(sort="-username", cursor=first.next_cursor))
+
+
+COLUMNS: dict[str, tuple[Any, Any]] = {
+    "created_at": (UserRow, UserRow.created_at),
+    "username": (UserRow, UserRow.username),
+    "number": (TradeRow, TradeRow.number),
+    "pnl": (TradeRow, TradeRow.net_pnl),
+    "bars": (BacktestRunRow, BacktestRunRow.bars),
+    "id": (StrategyEventRow, StrategyEventRow.id),
+}
+FORGED: tuple[tuple[str, Any], ...] = (
+    ("created_at", "2026-01-01T00:00:00"),
+    ("created_at", "0001-01-01T00:00:00+14:00"),
+    ("created_at", "9999-12-31T23:59:59-14:00"),
+    ("created_at", 5),
+    ("number", "9" * 30),
+    ("number", str(2**31)),
+    ("number", "9" * 5_000),
+    ("bars", str(2**63)),
+    ("bars", str(-(2**63) - 1)),
+    ("username", "\ud800"),
+    ("username", "a\x00b"),
+    ("username", ["a"]),
+    ("username", None),
+    ("pnl", "nan"),
+    ("pnl", "-Infinity"),
+    ("pnl", "1e99999"),
+    ("pnl", "100000000000000.00"),
+    ("pnl", "0.0000001"),
+    ("pnl", "1e-99999"),
+    ("id", "a"),
+)
+
+
+def listing(sort: str) -> Listing[Any, Any]:
+    row, column = COLUMNS[sort]
+    return Listing(row=row, value=lambda each: each.id, sorts={sort: column}, default_sort=sort)
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize(("sort", "value"), FORGED)
+def test_a_forged_cursor_is_refused(db: Session, sort: str, value: Any) -> None:
+    cursor = encoded(json.dumps([sort, value, uuid4().hex]))
+    with pytest.raises(ConfigurationError, match=r"^cursor: .{1,110} is none; take next_cursor"):
+        listing(sort).page(db, PageRequest(cursor=cursor))
+
+
+@pytest.mark.parametrize(
+    ("sort", "value"),
+    [
+        ("created_at", "0001-01-01T00:00:00+00:00"),
+        ("number", str(2**31 - 1)),
+        ("bars", str(2**63 - 1)),
+        ("bars", str(-(2**63))),
+        ("username", "\U0001f600"),
+        ("pnl", "-0.000000"),
+        ("pnl", "-99999999999999.999999"),
+    ],
+)
+def test_a_cursor_at_the_edge_of_what_a_column_holds_is_a_place(
+    db: Session, sort: str, value: str
+) -> None:
+    cursor = encoded(json.dumps([sort, value, uuid4().hex]))
+    listing(sort).page(db, PageRequest(cursor=cursor))
+
+
+def test_a_cursor_of_nothing_but_depth_is_refused(db: Session) -> None:
+    for text in ("[" * 20_000, '["\\ud800", "a", "b"]', json.dumps(["x" * 9_000, "a", "b"])):
+        with pytest.raises(ConfigurationError, match=r"^cursor: ") as told:
+            USERS.page(db, PageRequest(cursor=encoded(text)))
+        assert len(str(told.value).encode()) < 300

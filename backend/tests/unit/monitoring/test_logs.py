@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from loguru import logger
 
-from app.monitoring.logs import configure_logging
+from app.monitoring.logs import configure_logging, show_problems_on_terminal
 
 
 @pytest.fixture
@@ -57,7 +57,31 @@ def test_what_libraries_log_goes_to_the_same_place(folder: Path, name: str) -> N
 
 def test_a_file_is_rotated_at_ten_megabytes_and_zipped(folder: Path) -> None:
     path = configure_logging(folder, "INFO")
-    for _ in range(11):
-        logger.info("x" * 1_000_000)
+    for _ in range(600):
+        logger.info("x" * 19_000)
     assert path.stat().st_size < 10_000_000
     assert len(list(folder.glob("app.*.log.zip"))) == 1
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_others_chose_makes_no_line_and_moves_no_cursor(folder: Path, as_json: bool) -> None:
+    forged = "a\n2026-11-20 00:00:00.000 | INFO     | - | x:y:1 - forged\r\x1b[2J\x9b2J\u2028b"
+    path = configure_logging(folder, "INFO", as_json=as_json)
+    logger.info("{}", forged)
+    logger.opt(exception=ValueError(forged)).error("{}", forged)
+    written = path.read_text(encoding="utf-8")
+    assert "\x1b" not in written
+    lines = written.split("\n")
+    assert sum(line.startswith("{" if as_json else "2026-11-20 00:00") for line in lines) == (
+        2 if as_json else 0
+    )
+    assert (r"\x1b[2J\x9b2J\u2028b" in lines[0]) is not as_json
+
+
+def test_a_problem_on_the_terminal_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(folder, "INFO")
+    show_problems_on_terminal()
+    logger.warning("{}", "a\nWARNING: forged\x1b[31m")
+    assert capsys.readouterr().err == "WARNING: a\\nWARNING: forged\\x1b[31m\n"

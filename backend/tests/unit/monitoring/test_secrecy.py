@@ -1,10 +1,12 @@
 """Secrets are taken out of text, whatever stands around them; words are left."""
 
+from time import process_time
+
 import pytest
 from pydantic import SecretStr
 
 from app.config.settings import Settings
-from app.monitoring.secrecy import Secrecy, secrets_of
+from app.monitoring.secrecy import LONGEST, Secrecy, secrets_of
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 KEY = "mm_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789_-abcde"
@@ -29,6 +31,10 @@ SHOWN = {
     "redis://:pw123@localhost": "redis://:***@localhost",
     "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA stored": "*** stored",
     "Cookie: session=abc": "Cookie: ***",
+    r"{\"token\": \"abc\", \"x\": 1}": r"{\"token\": ***, \"x\": 1}",
+    r"{\"password\": \"hunter\\\"abc\", \"x\": 1}": r"{\"password\": ***, \"x\": 1}",
+    r"{\\\"api_key\\\":\\\"abc xyz\\\"}": r"{\\\"api_key\\\":***}",
+    "password='hunter 2 and no end": "password=***",
 }
 
 UNTOUCHED = (
@@ -69,3 +75,38 @@ def test_the_secrets_of_an_installation_are_its_secret_settings_and_its_database
         secret_key=SecretStr("a long secret"), database_url="postgresql://u:database-pw@h/d"
     )
     assert secrets_of(settings) == ["a long secret", "database-pw"]
+
+
+HOSTILE = (
+    "_token", "_", "-eyJ", "eyJ-", "a://b:", "a://", ":@", "://:", "-mm_", "$argon2", "$argon2a",
+    'password="', "password='", "token ", "bearer ", "a", "\\", " token\t", r"token=\"",
+    r"token\\'", "token" + "x" * 60, 'token"\\":', "api_key-", "=>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+@pytest.mark.parametrize("before", ["", "/", "token", "a://b:", 'token="', "eyJ"])
+def test_no_text_takes_long(unit: str, before: str) -> None:
+    secrecy = Secrecy(["opensesame"])
+    for length in (64 * 1024, LONGEST):
+        text = (before + unit * length)[:length]
+        began = process_time()
+        secrecy.mask(text)
+        assert process_time() - began < 0.1
+
+
+def test_a_long_text_is_shortened_says_so_and_keeps_no_half_of_a_secret() -> None:
+    secret = "opensesame" * 3
+    lines = "\n".join(f"line {number} {secret} of a trace" for number in range(2_000))
+    shown = Secrecy([secret]).mask(lines + "\nValueError: the end")
+    assert len(shown) < LONGEST + 100
+    assert shown.startswith("line 0 *** of a trace\nline 1 ")
+    assert shown.endswith("of a trace\nValueError: the end")
+    assert " characters left out] line " in shown
+    assert "opensesame" not in shown
+    words = "word " * 1_998 + f"postgresql://bob:{secret}@host " + "word " * 10_000
+    assert "opensesame" not in Secrecy().mask(words)
+
+
+def test_a_text_that_is_not_long_stays_whole() -> None:
+    assert Secrecy().mask("x" * LONGEST) == "x" * LONGEST

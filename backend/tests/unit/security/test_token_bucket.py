@@ -46,3 +46,11 @@ def test_who_asked_longest_ago_is_forgotten_first(monkeypatch: pytest.MonkeyPatc
     assert buckets.take("c", 0) > 0
     assert buckets.take("b", 0) > 0
     assert buckets.take("a", 0) == 0.0
+
+
+def test_to_ask_how_long_takes_nothing() -> None:
+    buckets = TokenBuckets(per_minute=2)
+    assert [buckets.wait_s("a", 0) for _ in range(5)] == [0.0] * 5
+    assert [buckets.take("a", 0) for _ in range(2)] == [0.0, 0.0]
+    assert [buckets.wait_s("a", 0) for _ in range(2)] == [pytest.approx(30.0)] * 2
+    assert buckets.wait_s("a", 30 * SECOND_NS) == buckets.take("a", 30 * SECOND_NS) == 0.0
