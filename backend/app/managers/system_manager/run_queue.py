@@ -1,7 +1,7 @@
 """RunQueue: backtests one after the other, whatever session is going on beside them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Condition, Thread
@@ -35,7 +35,7 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
-from app.monitoring.channels import Kind, run_channel
+from app.monitoring.channels import run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.services.analytics.result import RunResult
@@ -121,6 +121,7 @@ class RunQueue:
         self._watching = 0
         self._waiting: deque[PlannedRun] = deque()
         self._current: PlannedRun | None = None
+        self._open: dict[UUID, PlannedRun] = {}
         self._ended: OrderedDict[UUID, RunTicket] = OrderedDict()
         self._played = EndedRuns()
         self._thread: Thread | None = None
@@ -173,6 +174,7 @@ class RunQueue:
         with self._changed:
             self._require_room()
             self._waiting.append(job)
+            self._open[job.id] = job
             self._ensure_worker()
             self._changed.notify_all()
             return self._ticket_of(job)
@@ -233,11 +235,16 @@ class RunQueue:
         self._record_unplayed([job])
         return job.ticket()
 
-    def announce(self) -> None:
-        """Tell those who listen to runs of this queue how far each is now."""
-        for channel in self._hub.wanted:
-            kind, _, run_id = channel.partition(":")
-            if kind == Kind.RUNS and (ticket := self.ticket(run_id)) is not None:
+    def announce(self, run_ids: Iterable[UUID]) -> None:
+        """Tell those who listen how far these are now; what changes is told when it does.
+
+        Each costs a look into two dictionaries, for anybody may ask for any number of runs
+        there are not. Which place a run has is not told.
+        """
+        with self._changed:
+            found = [self._as_it_is(run_id) for run_id in run_ids]
+        for ticket in found:
+            if ticket is not None:
                 publish_ticket(self._hub, ticket)
 
     def figures(self) -> EngineFigures:
@@ -382,10 +389,12 @@ class RunQueue:
         return job.ticket(self._on_their_way().index(job))
 
     def _known(self, run_id: UUID) -> RunTicket | None:
-        for job in self._on_their_way():
-            if job.id == run_id:
-                return self._ticket_of(job)
-        return self._ended.get(run_id)
+        job = self._open.get(run_id)
+        return self._ended.get(run_id) if job is None else self._ticket_of(job)
+
+    def _as_it_is(self, run_id: UUID) -> RunTicket | None:
+        job = self._open.get(run_id)
+        return self._ended.get(run_id) if job is None else job.ticket()
 
     def _required(self, run_id: UUID) -> RunTicket:
         ticket = self._known(run_id)
@@ -410,6 +419,7 @@ class RunQueue:
             self._remember(job)
 
     def _remember(self, job: PlannedRun) -> None:
+        self._open.pop(job.id, None)
         self._ended[job.id] = job.ticket()
         while len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
