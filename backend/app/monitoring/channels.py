@@ -37,12 +37,13 @@ FORMS = tuple(_FORMS.get(kind, kind.value) for kind in Kind)
 class Channel:
     """One channel; `name` is spelled in one way only, however it was asked for.
 
-    `series` is that of a channel of bars, None for every other.
+    `series` is that of a channel of bars, `run_id` that of a channel of a run; None for others.
     """
 
     name: str
     kind: Kind
     series: SeriesKey | None = None
+    run_id: UUID | None = None
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -61,7 +62,8 @@ class Channel:
             series = (require_symbol(symbol), Interval.parse(interval))
             return cls(bars_channel(*series), kind, series)
         if kind is Kind.RUNS:
-            return cls(f"{kind}:{_run_id(text, rest)}", kind)
+            run_id = _run_id(text, rest)
+            return cls(run_channel(run_id), kind, run_id=run_id)
         if text != kind.value:
             raise _unknown(text)
         return cls(text, kind)

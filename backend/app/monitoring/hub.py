@@ -23,7 +23,8 @@ class Figures:
     `connections` and `subscriptions` are of now, `queued` the messages that wait for clients;
     the others only grow. `lost` are messages a client was too slow for, `overrun` payloads
     that came faster than they could be sent to anybody, `wakes` how often the listener was
-    woken, `refused` connections and actions above a cap.
+    woken, `refused` connections and messages that were not let in, were above a cap, or could
+    not be read.
     """
 
     connections: int = 0

@@ -94,7 +94,7 @@ class Metrics:
         self._registry.register(_EngineCollector(read))
 
     def watch_hub(self, read: Callable[[], Mapping[str, float]]) -> None:
-        """Ask `read` for the WebSocket hub's plain numbers, by their names in the figures."""
+        """Ask `read` for the numbers of the WebSocket hub, the fields of its `Figures`."""
         self._registry.register(_HubCollector(read))
 
     def text(self) -> bytes:
@@ -123,6 +123,20 @@ class _EngineCollector(Collector):
         yield _by("queue_depth", "Items that wait between two threads.", "queue", figures.queues)
 
 
+_HUB_NOW: Final = {
+    "connections": "WebSockets that are open.",
+    "subscriptions": "Channels that clients hear, counted for each of them.",
+    "queued": "Messages that wait for clients.",
+}
+_HUB_EVER: Final = {
+    "sent": "Messages sent to clients.",
+    "lost": "Messages a client was too slow for.",
+    "overrun": "Payloads that came faster than they could be sent to anybody.",
+    "wakes": "Times the listener was woken.",
+    "refused": "Connections and messages that were refused.",
+}
+
+
 class _HubCollector(Collector):
     def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
         self._read = read
@@ -133,7 +147,10 @@ class _HubCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         for name, value in self._read().items():
-            yield _gauge(f"websocket_{name}", "Of the WebSocket hub.", value)
+            if name in _HUB_NOW:
+                yield _gauge(f"websocket_{name}", _HUB_NOW[name], value)
+            else:
+                yield _counter(f"websocket_{name}", _HUB_EVER[name], value)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import false, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.exceptions import DataNotFoundError
@@ -76,13 +76,15 @@ class UserRepository:
         return _USERS.page(self._db, request)
 
     def lock(self, user_id: UUID) -> User:
-        """The user, whom nobody else changes until this unit of work ends.
+        """The user as it is now, whom nobody else changes until this unit of work ends.
 
-        SQLite has no such lock and needs none: it has one writer at a time.
+        SQLite locks no rows, and lets others write until this unit of work writes itself: so
+        that is begun here, before the user is read.
 
         Raises:
             DataNotFoundError: there is none.
         """
+        self._become_writer()
         row = self._db.get(UserRow, user_id, with_for_update=True, populate_existing=True)
         if row is None:
             raise DataNotFoundError(f"there is no user {user_id}")
@@ -90,6 +92,7 @@ class UserRepository:
 
     def lock_admins(self) -> None:
         """Let nobody else change an active admin until this unit of work ends; as `lock`."""
+        self._become_writer()
         admins = select(UserRow.id).where(UserRow.is_active, UserRow.role == Role.ADMIN.value)
         self._db.scalars(admins.order_by(UserRow.id).with_for_update()).all()
 
@@ -108,6 +111,12 @@ class UserRepository:
     def note_login(self, user_id: UUID, at: datetime) -> User:
         """Remember that a user logged in at `at`."""
         return self._change(user_id, last_login_at=at)
+
+    def _become_writer(self) -> None:
+        """On SQLite, be its one writer from now on; changes no row."""
+        if self._db.get_bind().dialect.name == "sqlite":
+            nobody = update(UserRow).where(false()).values(is_active=UserRow.is_active)
+            self._db.execute(nobody, execution_options={"synchronize_session": False})
 
     def _change(self, user_id: UUID, **values: object) -> User:
         row = self._row(user_id)

@@ -2,7 +2,6 @@
 
 from pathlib import Path as FilePath
 from typing import Annotated, Literal
-from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -66,10 +65,11 @@ def start(
     as the machine is: the config's speed is not heeded.
     """
     config = session_config_of(platform, asked.config, body)
-    run_id, details = uuid4(), {"session_name": config.session_name}
+    queue, details = platform.system.get_run_queue(), {"session_name": config.session_name}
+    planned = queue.plan(config)
     with platform.work() as work:  # what cannot be written down is not run
-        audited(work, actor, request, "run.start", f"run:{run_id}", details)
-        ticket = platform.system.get_run_queue().submit(config, run_id=run_id)
+        audited(work, actor, request, "run.start", f"run:{planned.id}", details)
+        ticket = queue.enqueue(planned)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{ticket.id}"
     return Run.of_ticket(ticket)
 

@@ -1,5 +1,7 @@
 """The system: start a session, steer it, see what it does."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request, Response
 
 from app.api.access import Actor
@@ -9,6 +11,7 @@ from app.api.platform import Platform, Served
 from app.api.responses import errors, written
 from app.api.schemas.system import ConfigNames, SpeedRequest, StartRequest, Status, StepRequest
 from app.core.enums import SystemState
+from app.core.exceptions import WrongStateError
 from app.models.session_config import list_named
 
 router = APIRouter(prefix="/system", tags=["system"])
@@ -65,14 +68,18 @@ def resume(platform: Served, actor: Actor, request: Request) -> Status:
 def step(
     platform: Served, actor: Actor, request: Request, asked: StepRequest | None = None
 ) -> Status:
-    """Play one instant at which bars close, or several, and hold the session again."""
+    """Play one instant at which bars close, or several, and hold the session again.
+
+    Fewer than were asked for are played of a session that ends before.
+    """
     count = asked.count if asked else 1
     platform.system.step()
-    for _ in range(count - 1):
-        if platform.system.state is not SystemState.PAUSED:
-            break
-        platform.system.step()
-    return _steered(platform, actor, request, "step", count=count)
+    played = 1
+    with suppress(WrongStateError):  # it ended after what was played
+        while played < count and platform.system.state is SystemState.PAUSED:
+            platform.system.step()
+            played += 1
+    return _steered(platform, actor, request, "step", count=played)
 
 
 @router.put("/speed", responses=errors(400, 409), summary="How fast time goes")

@@ -66,6 +66,7 @@ class Client:
         self._replies: deque[str] = deque()
         self._queue: deque[Message] = deque()
         self._chars = 0
+        self._reply_chars = 0
         self._seq = 0
         self._goodbye: tuple[int, str] | None = None
         self._work = asyncio.Event()
@@ -76,6 +77,10 @@ class Client:
     def queued(self) -> int:
         """Messages that wait."""
         return len(self._queue)
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._replies) < _REPLIES and self._reply_chars < self._limits.reply_chars
 
     # ── what is to be sent ───────────────────────────────────────────────────
 
@@ -95,8 +100,10 @@ class Client:
 
     def reply(self, type_: str, payload: Mapping[str, Any]) -> None:
         """Let a message without a channel wait to be sent, before any other."""
-        self._replies.append(self._own(type_, payload))
-        if len(self._replies) >= _REPLIES:
+        text = self._own(type_, payload)
+        self._replies.append(text)
+        self._reply_chars += len(text)
+        if not self._has_room:
             self._room.clear()
         self._work.set()
 
@@ -132,8 +139,10 @@ class Client:
         sent = 0
         while True:
             if self._replies:
-                await self._send(self._replies.popleft())
-                if len(self._replies) < _REPLIES:
+                text = self._replies.popleft()
+                self._reply_chars -= len(text)
+                await self._send(text)
+                if self._has_room:
                     self._room.set()
             elif self._queue and self._goodbye is None:
                 await self._send_message()

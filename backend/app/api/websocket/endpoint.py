@@ -9,12 +9,14 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnected, WebSocketState
 
+from app.api.audit import address_of
 from app.api.errors import ErrorBody, ErrorCode, error_response
 from app.api.platform import Platform, platform_of
 from app.api.websocket import protocol
 from app.api.websocket.clients import Client
 from app.api.websocket.gateway import Gateway
 from app.api.websocket.limits import Allowance
+from app.api.websocket.origins import may_connect
 from app.api.websocket.protocol import Auth, CloseCode, ProtocolError
 from app.core.exceptions import TradingError
 from app.core.users import Principal
@@ -24,6 +26,7 @@ _NO_QUERY = (
     "the address takes no parameters, a token least of all: it would be in logs; send "
     '{"action": "auth", "token": ...} first, or offer the subprotocol bearer.<token>'
 )
+_NOT_OURS = "pages of this origin may not connect: add it to CORS_ORIGINS if they are to"
 _AUTH_FIRST = "the first message says who you are: auth with a `token` or an `api_key`"
 
 
@@ -33,6 +36,10 @@ async def stream(socket: WebSocket) -> None:
     gateway: Gateway = socket.app.state.gateway
     if socket.url.query:
         await _deny(socket, ErrorBody(code=ErrorCode.BAD_REQUEST, message=_NO_QUERY), status=400)
+        return
+    if not may_connect(socket.headers, platform_of(socket).settings):
+        gateway.figures.refused += 1
+        await _deny(socket, ErrorBody(code=ErrorCode.FORBIDDEN, message=_NOT_OURS), status=403)
         return
     try:
         with gateway.connection(), suppress(WebSocketDisconnect):
@@ -74,7 +81,7 @@ class _Visit:
                 principal = await self._identify(offered)
                 await self._accept()
             else:
-                with self._gateway.pending():
+                with self._gateway.pending(address_of(self._socket)):
                     await self._accept()
                     async with asyncio.timeout(self._limits.login_s):
                         offered = offered or await self._first_message()
@@ -96,7 +103,7 @@ class _Visit:
 
     async def _first_message(self) -> Auth:
         try:
-            action = await self._next_action()
+            action = self._read(await self._next_message())
         except ProtocolError as wrong:
             raise TradingError(f"{_AUTH_FIRST}; {wrong}") from None
         if not isinstance(action, Auth):
@@ -171,41 +178,49 @@ class _Visit:
         """Act on what the client says, until it has said too much."""
         while self._strikes < self._limits.strikes:
             await client.room_for_replies()
+            said = await self._next_message()
             try:
-                action = await self._next_action()
                 self._count()
-                await self._act(client, action)
+                await self._act(client, self._read(said))
             except ProtocolError as refused:
-                self._strikes += refused.body.code == ErrorCode.RATE_LIMITED
+                self._strikes += 1
                 client.refuse(refused.body)
-        client.say_goodbye(CloseCode.RATE_LIMITED, "too many messages")
+            else:
+                self._strikes = max(0, self._strikes - 1)
+        client.say_goodbye(CloseCode.RATE_LIMITED, "too many messages were refused")
 
     def _count(self) -> None:
+        """Count a message, whatever it says."""
         if not self._allowance.take(self._loop.time()):
             self._gateway.figures.refused += 1
             raise ProtocolError(
                 ErrorCode.RATE_LIMITED,
                 f"at most {self._limits.messages_per_s:g} messages a second; nothing was done",
             )
-        self._strikes = max(0, self._strikes - 1)
 
-    async def _next_action(self) -> protocol.Action:
+    async def _next_message(self) -> str | bytes:
         said = await self._socket.receive()
         if said["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(said.get("code", 1006))
-        text = said.get("text")
-        raw = said["bytes"] if text is None else text
-        return protocol.parse(raw, most_bytes=self._limits.message_bytes)
+        text: str | None = said.get("text")
+        return bytes(said["bytes"]) if text is None else text
+
+    def _read(self, said: str | bytes) -> protocol.Action:
+        try:
+            return protocol.parse(said, most_bytes=self._limits.message_bytes)
+        except ProtocolError:
+            self._gateway.figures.refused += 1
+            raise
 
     async def _act(self, client: Client, action: protocol.Action) -> None:
         gateway = self._gateway
         match action:
             case protocol.Subscribe(channels=names):
                 channels = protocol.parse_channels(names, client.principal.role)
-                gateway.subscribe(client, channels)
+                new = gateway.subscribe(client, channels)
                 client.reply("subscribed", {"channels": client.heard})
-                if any(channel.kind.is_snapshot for channel in channels):
-                    self._platform.system.announce()
+                if snapshots := [channel for channel in new if channel.kind.is_snapshot]:
+                    self._platform.system.announce_to_newcomers(snapshots)
             case protocol.Unsubscribe(channels=names):
                 channels = protocol.parse_channels(names, client.principal.role)
                 gateway.unsubscribe(client, [channel.name for channel in channels])

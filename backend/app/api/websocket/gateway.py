@@ -17,6 +17,7 @@ from app.api.websocket.payloads import join
 from app.api.websocket.protocol import CloseCode, ProtocolError
 from app.monitoring.channels import Channel
 from app.monitoring.hub import Batch, Hub, Outlet
+from app.services.security.addresses import limit_key
 
 _GOING = "the server stops"
 _GATHER_S = 0.002
@@ -44,7 +45,7 @@ class Gateway:
         self._channels: dict[str, Channel] = {}
         self._seqs: Counter[str] = Counter()
         self._per_user: Counter[object] = Counter()
-        self._pending = 0
+        self._pending: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushed_s = 0.0
@@ -72,21 +73,25 @@ class Gateway:
             self.figures.connections -= 1
 
     @contextmanager
-    def pending(self) -> Iterator[None]:
-        """Around the time in which a connection has not said who it is.
+    def pending(self, address: str | None) -> Iterator[None]:
+        """Around the time in which a connection from `address` has not said who it is.
 
         Raises:
-            ProtocolError: too many are about to.
+            ProtocolError: too many are about to, from everywhere or from there.
         """
-        if self._pending >= self.limits.pending:
+        sender, pending = limit_key(address or ""), self._pending
+        is_full = pending.total() >= self.limits.pending
+        if is_full or pending[sender] >= self.limits.pending_per_address:
             raise self._refused(
                 "too many connections have not logged in; offer the token as a subprotocol"
             )
-        self._pending += 1
+        pending[sender] += 1
         try:
             yield
         finally:
-            self._pending -= 1
+            pending[sender] -= 1
+            if not pending[sender]:
+                del pending[sender]
 
     @contextmanager
     def client(self, client: Client) -> Iterator[None]:
@@ -117,8 +122,8 @@ class Gateway:
 
     # ── who hears what ───────────────────────────────────────────────────────
 
-    def subscribe(self, client: Client, channels: Sequence[Channel]) -> None:
-        """Let a client hear `channels` too.
+    def subscribe(self, client: Client, channels: Sequence[Channel]) -> tuple[Channel, ...]:
+        """Let a client hear `channels` too; those that it did not hear before.
 
         Raises:
             ProtocolError: these would be too many; it hears what it heard before.
@@ -137,6 +142,7 @@ class Gateway:
         if unheard:
             self._channels |= unheard
             self._want()
+        return tuple(new.values())
 
     def unsubscribe(self, client: Client, channels: Iterable[str]) -> None:
         """Let a client hear these no more; a channel nobody hears is forgotten, its count too."""

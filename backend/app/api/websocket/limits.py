@@ -10,6 +10,7 @@ class Limits:
     Attributes:
         connections: connections in all.
         pending: those among them that have not said who they are yet.
+        pending_per_address: the same of one address, or of one /64 of IPv6.
         per_user: connections of one user.
         subscriptions: channels of one connection.
         channels: different channels of all connections together.
@@ -18,6 +19,8 @@ class Limits:
         strikes: refused messages until a connection is closed.
         queue_messages: messages that wait for a slow client; the oldest give way.
         queue_chars: their length together.
+        reply_chars: characters of answers that wait; a client is not read from while there are
+            more.
         rows: bars or orders in one message; of more, the latest.
         flush_s: least seconds between two messages of a channel.
         most_flush_s: most seconds a message is held back to spare the engine.
@@ -31,6 +34,7 @@ class Limits:
 
     connections: int = 512
     pending: int = 64
+    pending_per_address: int = 8
     per_user: int = 32
     subscriptions: int = 64
     channels: int = 4_096
@@ -39,6 +43,7 @@ class Limits:
     strikes: int = 100
     queue_messages: int = 256
     queue_chars: int = 4 * 1024 * 1024
+    reply_chars: int = 128 * 1024
     rows: int = 500
     flush_s: float = 0.1
     most_flush_s: float = 1.0

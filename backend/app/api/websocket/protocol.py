@@ -23,6 +23,13 @@ CHANNEL_ACCESS: Mapping[Kind, Role] = dict.fromkeys(Kind, Role.VIEWER)
 
 _TOKEN, _KEY = "bearer.", "key."
 _MOST_SECRET = 4_096
+_MOST_NAMED = 64
+_MOST_DETAILS = 16
+_MOST_SAID = 300
+"""Characters of one mistake's description: what a client sent may be part of it."""
+_Names = Annotated[
+    list[Annotated[str, Field(max_length=128)]], Field(min_length=1, max_length=_MOST_NAMED)
+]
 _Secret = Annotated[str, Field(min_length=1, max_length=_MOST_SECRET)]
 
 
@@ -50,14 +57,14 @@ class Subscribe(_Action):
     """Tell me what happens in these channels."""
 
     action: Literal["subscribe"]
-    channels: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1)]
+    channels: _Names
 
 
 class Unsubscribe(_Action):
     """Tell me no more of these channels."""
 
     action: Literal["unsubscribe"]
-    channels: Annotated[list[Annotated[str, Field(max_length=128)]], Field(min_length=1)]
+    channels: _Names
 
 
 class Ping(_Action):
@@ -125,14 +132,16 @@ def parse_channels(names: Sequence[str], role: Role) -> list[Channel]:
     """The channels of `names`, which `role` may hear.
 
     Raises:
-        ProtocolError: naming each that is unknown or not for `role`.
+        ProtocolError: naming those that are unknown, some of many, or one not for `role`.
     """
     channels, unknown = [], []
     for number, name in enumerate(names):
         try:
             channels.append(Channel.parse(name))
         except TradingError as error:
-            unknown.append(ErrorDetail(field=f"channels.{number}", message=str(error)))
+            unknown.append(_detail(f"channels.{number}", str(error)))
+            if len(unknown) == _MOST_DETAILS:
+                break
     if unknown:
         text = "; ".join(each.message for each in unknown[:3])
         raise ProtocolError(ErrorCode.VALIDATION_ERROR, text, unknown)
@@ -145,11 +154,20 @@ def parse_channels(names: Sequence[str], role: Role) -> list[Channel]:
     return channels
 
 
+def _detail(field: str, message: str) -> ErrorDetail:
+    """One mistake, without the end of what is long."""
+    return ErrorDetail(field=_cut(field), message=_cut(message))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]}…"
+
+
 def _invalid(problems: Sequence[ErrorDetails]) -> ProtocolError:
     """Where and what; never the value itself, which may be a secret."""
     details = [
-        ErrorDetail(field=".".join(str(part) for part in each["loc"][1:]), message=each["msg"])
-        for each in problems[:16]
+        _detail(".".join(str(part) for part in each["loc"][1:]), each["msg"])
+        for each in problems[:_MOST_DETAILS]
     ]
     text = "; ".join(f"{each.field}: {each.message}".removeprefix(": ") for each in details[:3])
     return ProtocolError(ErrorCode.VALIDATION_ERROR, text, details)

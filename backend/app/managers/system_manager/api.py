@@ -1,6 +1,6 @@
 """SystemManager: builds the managers, starts sessions, and answers for their state."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from threading import RLock
 from time import perf_counter
@@ -38,7 +38,7 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
-from app.monitoring.channels import Kind
+from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.research.honesty_report import HonestyReport
@@ -268,11 +268,17 @@ class SystemManager:
         return session_figures(self._run, self._ended) + self._run_queue.figures()
 
     def announce(self) -> None:
-        """Tell those who listen to the hub what state, progress, positions and quality are now."""
+        """Tell those who listen to the hub what state, progress, positions and quality are now.
+
+        Of the session: the runs of the queue are told by the queue, in its own thread.
+        """
         self._announced_s = perf_counter()
-        run_id = self._run_id if self._run else None
-        publish_status(self.hub, self.status(), self.get_session_data(), run_id)
-        self._run_queue.announce()
+        self._publish_status(self.hub.wanted)
+
+    def announce_to_newcomers(self, channels: Collection[Channel]) -> None:
+        """Tell in these channels of snapshots, and in no others, what is now."""
+        self._publish_status(frozenset(channel.name for channel in channels))
+        self._run_queue.announce(channel.run_id for channel in channels if channel.run_id)
 
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
@@ -285,6 +291,10 @@ class SystemManager:
         return session_honesty(self._config(config), self._settings)
 
     # ── insides ──────────────────────────────────────────────────────────────
+
+    def _publish_status(self, channels: Collection[str]) -> None:
+        run_id = self._run_id if self._run else None
+        publish_status(self.hub, self.status(), self.get_session_data(), run_id, channels)
 
     def _require_none_running(self) -> None:
         if self.is_running():

@@ -1,6 +1,6 @@
 """What the deciding thread leaves in the hub: bars that closed, orders that changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -112,9 +112,13 @@ def event(kind: str, *, time_ns: int, **more: Any) -> Mapping[str, Any]:
 
 
 def publish_status(
-    hub: Hub, status: SystemStatus, data: SessionData | None, run_id: UUID | None
+    hub: Hub,
+    status: SystemStatus,
+    data: SessionData | None,
+    run_id: UUID | None,
+    channels: Collection[str],
 ) -> None:
-    """Leave what is now in every channel of snapshots that somebody listens to.
+    """Leave what is now in every channel of snapshots of the session that is in `channels`.
 
     `run_id` is that of the session that runs or ran last; None before the first.
     """
@@ -126,7 +130,7 @@ def publish_status(
         Kind.QUALITY: lambda: _quality(data),
     }
     for channel, make in told.items():
-        if channel in hub.wanted:
+        if channel in channels:
             hub.publish(channel, make())
 
 

@@ -1,7 +1,7 @@
 """RunQueue: backtests one after the other, whatever session is going on beside them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Condition, Thread
@@ -35,7 +35,7 @@ from app.models.session_config import (
     read_session_config,
     resolve_named,
 )
-from app.monitoring.channels import Kind, run_channel
+from app.monitoring.channels import run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.services.analytics.result import RunResult
@@ -61,8 +61,8 @@ Wanted = Callable[[RunState], bool]
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
-    """A run on its way; `run` is not started before its turn."""
+class PlannedRun:
+    """A run on its way; `run` is not started before its turn. Only a RunQueue changes it."""
 
     run: InlineRun
     submitted_ns: int
@@ -76,6 +76,7 @@ class _Job:
     finished_ns: int | None = None
 
     def ticket(self, position: int | None = None) -> RunTicket:
+        """The run as it is now."""
         plan = self.run.plan
         started, finished = self.started_ns, self.finished_ns
         return RunTicket(
@@ -118,8 +119,9 @@ class RunQueue:
         self._most_waiting = most_waiting
         self._changed = Condition()
         self._watching = 0
-        self._waiting: deque[_Job] = deque()
-        self._current: _Job | None = None
+        self._waiting: deque[PlannedRun] = deque()
+        self._current: PlannedRun | None = None
+        self._open: dict[UUID, PlannedRun] = {}
         self._ended: OrderedDict[UUID, RunTicket] = OrderedDict()
         self._played = EndedRuns()
         self._thread: Thread | None = None
@@ -130,10 +132,21 @@ class RunQueue:
     def submit(
         self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None
     ) -> RunTicket:
-        """Ask for a run of a session config: its name in `session_configs_dir`, or itself.
+        """Ask for a run of a session config: `plan` and `enqueue` in one.
+
+        Raises:
+            TradingError: as those two do.
+        """
+        return self.enqueue(self.plan(config, run_id=run_id))
+
+    def plan(
+        self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None
+    ) -> PlannedRun:
+        """What a run of a session config will be: its name in `session_configs_dir`, or itself.
 
         What is run is what is planned now. The config's speed is not heeded. `run_id` is what it
-        will be known by, a new one by default.
+        will be known by, a new one by default. This looks through the stored bars and takes
+        its time: not to be done in a unit of work, which other writers wait for.
 
         Raises:
             ConfigurationError: naming every mistake with the path of its field.
@@ -144,15 +157,24 @@ class RunQueue:
         self._require_room()
         session = self._config(config)
         plan = plan_alone(session, self._settings, self._storage, self._clock)
-        job = _Job(
+        return PlannedRun(
             run=InlineRun(plan, storage=self._storage),
             submitted_ns=self._clock.now_ns(),
             config=session.to_dict(),
             id=run_id or uuid4(),
         )
+
+    def enqueue(self, job: PlannedRun) -> RunTicket:
+        """Let a planned run take its place behind those that wait; at once.
+
+        Raises:
+            RateLimitedError: too many runs wait already.
+            WrongStateError: the server is being shut down.
+        """
         with self._changed:
             self._require_room()
             self._waiting.append(job)
+            self._open[job.id] = job
             self._ensure_worker()
             self._changed.notify_all()
             return self._ticket_of(job)
@@ -213,11 +235,16 @@ class RunQueue:
         self._record_unplayed([job])
         return job.ticket()
 
-    def announce(self) -> None:
-        """Tell those who listen to runs of this queue how far each is now."""
-        for channel in self._hub.wanted:
-            kind, _, run_id = channel.partition(":")
-            if kind == Kind.RUNS and (ticket := self.ticket(run_id)) is not None:
+    def announce(self, run_ids: Iterable[UUID]) -> None:
+        """Tell those who listen how far these are now; what changes is told when it does.
+
+        Each costs a look into two dictionaries, for anybody may ask for any number of runs
+        there are not. Which place a run has is not told.
+        """
+        with self._changed:
+            found = [self._as_it_is(run_id) for run_id in run_ids]
+        for ticket in found:
+            if ticket is not None:
                 publish_ticket(self._hub, ticket)
 
     def figures(self) -> EngineFigures:
@@ -272,7 +299,7 @@ class RunQueue:
             self._forget(job)
             del job  # and all of its bars, while the next one is waited for
 
-    def _next(self) -> _Job | None:
+    def _next(self) -> PlannedRun | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closing)
             if self._is_closing:
@@ -284,7 +311,7 @@ class RunQueue:
         self._tell(job)
         return job
 
-    def _play(self, job: _Job) -> None:
+    def _play(self, job: PlannedRun) -> None:
         """Run a job to its end: figures first, then the record."""
         run = job.run
         run.board.on_publish = partial(self._tell, job)
@@ -308,7 +335,7 @@ class RunQueue:
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 
-    def _record_of(self, job: _Job, result: RunResult, status: RunStatus) -> RunRecord:
+    def _record_of(self, job: PlannedRun, result: RunResult, status: RunStatus) -> RunRecord:
         name = job.run.plan.config.session_name
         assert job.finished_ns is not None  # noqa: S101  # it is set when a run is over
         return make_record(
@@ -322,7 +349,7 @@ class RunQueue:
             folder=self._settings.runs_dir / f"{name}-{job.id}",
         )
 
-    def _drop(self, jobs: Sequence[_Job], reason: str) -> None:
+    def _drop(self, jobs: Sequence[PlannedRun], reason: str) -> None:
         """Take runs that wait off the queue; its lock is held."""
         now_ns = self._clock.now_ns()
         for job in jobs:
@@ -330,7 +357,7 @@ class RunQueue:
             job.state, job.reason, job.finished_ns = RunState.STOPPED, reason, now_ns
             self._remember(job)
 
-    def _record_unplayed(self, jobs: Sequence[_Job]) -> None:
+    def _record_unplayed(self, jobs: Sequence[PlannedRun]) -> None:
         """Record runs that were never begun, so that who asked for them learns what became."""
         records = [self._record_of(job, _nothing_done(job.run), "stopped") for job in jobs]
         add_unplayed(records, self._settings)
@@ -353,19 +380,21 @@ class RunQueue:
                 _RETRY_AFTER_S,
             )
 
-    def _on_their_way(self) -> list[_Job]:
+    def _on_their_way(self) -> list[PlannedRun]:
         return [*([self._current] if self._current else []), *self._waiting]
 
-    def _ticket_of(self, job: _Job) -> RunTicket:
+    def _ticket_of(self, job: PlannedRun) -> RunTicket:
         if job is self._current or job.state is not RunState.QUEUED:
             return job.ticket()
         return job.ticket(self._on_their_way().index(job))
 
     def _known(self, run_id: UUID) -> RunTicket | None:
-        for job in self._on_their_way():
-            if job.id == run_id:
-                return self._ticket_of(job)
-        return self._ended.get(run_id)
+        job = self._open.get(run_id)
+        return self._ended.get(run_id) if job is None else self._ticket_of(job)
+
+    def _as_it_is(self, run_id: UUID) -> RunTicket | None:
+        job = self._open.get(run_id)
+        return self._ended.get(run_id) if job is None else job.ticket()
 
     def _required(self, run_id: UUID) -> RunTicket:
         ticket = self._known(run_id)
@@ -373,23 +402,24 @@ class RunQueue:
             raise DataNotFoundError(f"there is no run {run_id} on its way")
         return ticket
 
-    def _move(self, job: _Job, state: RunState, reason: str | None) -> None:
+    def _move(self, job: PlannedRun, state: RunState, reason: str | None) -> None:
         with self._changed:
             job.state, job.reason = state, reason
             self._changed.notify_all()
         self._tell(job)
 
-    def _tell(self, job: _Job) -> None:
+    def _tell(self, job: PlannedRun) -> None:
         if run_channel(job.id) in self._hub.wanted:
             publish_ticket(self._hub, job.ticket())
 
-    def _forget(self, job: _Job) -> None:
+    def _forget(self, job: PlannedRun) -> None:
         """Let go of everything a run holds but its ticket."""
         with self._changed:
             self._current = None
             self._remember(job)
 
-    def _remember(self, job: _Job) -> None:
+    def _remember(self, job: PlannedRun) -> None:
+        self._open.pop(job.id, None)
         self._ended[job.id] = job.ticket()
         while len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
+
+from loguru import logger
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.administration import Origin
 from app.core.exceptions import (
@@ -11,6 +14,7 @@ from app.core.exceptions import (
     ConfigurationError,
     DataNotFoundError,
     PermissionDeniedError,
+    TradingError,
 )
 from app.core.paging import Page, PageRequest
 from app.core.users import ApiKey, Principal, Role, Scope, User
@@ -36,6 +40,7 @@ class ApiKeys:
 
     def __init__(self, record: Record) -> None:
         self._record = record
+        self._noted: dict[UUID, datetime] = {}
 
     def read(self, secret: str) -> Principal:
         """Who a key speaks for, in the role its scopes leave of the user's.
@@ -51,8 +56,8 @@ class ApiKeys:
                     "the API key opens nothing, or not any more: log in and make a new one"
                 )
             user = work.users.get(found.user_id)
-            if found.last_used_at is None or now - found.last_used_at >= _NOTED_EVERY:
-                work.api_keys.note_use(found.id, now)
+        if _is_due(found.last_used_at, now) and _is_due(self._noted.get(found.id), now):
+            self._note_use(found, now)
         return Principal(
             user_id=user.id,
             username=user.username,
@@ -60,6 +65,18 @@ class ApiKeys:
             login_id=None,
             api_key_id=found.id,
         )
+
+    def _note_use(self, api_key: ApiKey, now: datetime) -> None:
+        """Write down when a key was used; where that cannot be, it opens all the same.
+
+        It is tried no more often than it is to be written: each try may wait for other writers.
+        """
+        self._noted[api_key.id] = now
+        try:
+            with self._record.work() as work:
+                work.api_keys.note_use(api_key.id, now)
+        except (TradingError, SQLAlchemyError) as error:
+            logger.warning("the use of API key {} was not noted: {}", api_key.prefix, error)
 
     def create(
         self,
@@ -117,6 +134,10 @@ class ApiKeys:
             work.api_keys.revoke(key_id, now)
             target = _target(work.users.get(api_key.user_id), api_key)
             work.audit.add(origin.entry("api_key.revoke", target, now))
+
+
+def _is_due(noted: datetime | None, now: datetime) -> bool:
+    return noted is None or now - noted >= _NOTED_EVERY
 
 
 def _widest(scopes: Collection[str]) -> Role:

@@ -2,21 +2,26 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
+from app.core.administration import Origin
 from app.core.exceptions import DatabaseError
-from app.managers.system_manager import SystemManager
+from app.managers.system_manager import SystemManager, run_queue
 from app.managers.system_manager.record_keeping import Recorder
+from app.managers.system_manager.session_plan import plan_alone
+from app.monitoring.channels import Channel
 from app.repositories.audit_repository import AuditRepository
 from tests import session_strategies
 from tests.api_fixtures import Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
 from tests.system_fixtures import PATIENCE_S, session_config
 
+NOON = datetime(2024, 3, 4, 12, tzinfo=UTC)
 SHIPPED = {"cross": ("sma_cross", {"fast": 3, "slow": 8, "quantity": 10, "interval": "5m"})}
 
 
@@ -428,6 +433,50 @@ def test_what_is_refused_or_cannot_be_written_down_is_not_run(
     assert (answer.status_code, answer.json()["error"]["code"]) == (500, "DATABASE_ERROR")
     assert runs.client.get("/api/v1/runs/queue").json() == {"items": []}
     assert runs.api.installation.records() == ()
+
+
+def test_while_a_run_is_planned_others_write(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = []
+
+    def plan(*arguments: Any) -> object:
+        with runs.api.work() as work:
+            work.audit.add(Origin(actor="somebody else").entry("test.meanwhile", None, NOON))
+        planned.append(plan_alone(*arguments))
+        return planned[-1]
+
+    monkeypatch.setattr(run_queue, "plan_alone", plan)
+    assert runs.finished(sample_config())["status"] == "completed"
+    assert len(planned) == 1
+    with runs.api.work() as work:
+        actions = [entry.action for entry in work.audit.list()]
+    assert actions == ["run.start", "test.meanwhile"]
+
+
+def test_how_far_a_run_is_is_told_by_the_queue_alone(runs: Runs) -> None:
+    """FAULTS 47: the thread that plays a session does not look through the runs of the queue."""
+    run_id = runs.finished(sample_config())["id"]
+    known, unknown = f"runs:{run_id}", f"runs:{uuid4()}"
+    system = runs.api.system
+    outlet = system.hub.open(lambda: None)
+    outlet.want([known, unknown, "session"])
+    system.announce()
+    assert [batch.channel for batch in outlet.take()] == ["session"]
+    system.announce_to_newcomers([Channel.parse(known), Channel.parse(unknown)])
+    (batch,) = outlet.take()
+    assert (batch.channel, batch.payloads[0]["state"]) == (known, "completed")
+    outlet.close()
+
+
+def test_a_run_that_waits_is_told_to_who_begins_to_listen(runs: Runs, gate: Any) -> None:
+    runs.start(HELD)
+    assert gate.begun.wait(PATIENCE_S)
+    waiting = f"runs:{runs.start(sample_config())['id']}"
+    outlet = runs.api.system.hub.open(lambda: None)
+    outlet.want([waiting])
+    runs.api.system.announce_to_newcomers([Channel.parse(waiting)])
+    (batch,) = outlet.take()
+    assert batch.payloads[0]["state"] == "queued"
+    outlet.close()
 
 
 def test_a_viewer_may_look_and_no_more(runs: Runs, api: Api) -> None:

@@ -11,6 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.core.enums import SystemState
+from app.core.exceptions import WrongStateError
+from app.managers.system_manager import SystemManager
 from tests.api_fixtures import Api
 from tests.system_fixtures import PATIENCE_S, minutes, session_config
 
@@ -184,6 +186,26 @@ def test_who_steered_is_written_down(api, trader, config) -> None:
     assert [entry.action for entry in entries] == ["session.stop", "session.start"]
     assert entries[1].target == "session:two_days"
     assert entries[1].details["paused"] is True
+
+
+def test_steps_that_were_played_count_though_the_session_ends_before_all_are(
+    api, trader, config, monkeypatch
+) -> None:
+    step, played = SystemManager.step, []
+
+    def step_twice(system: SystemManager) -> None:
+        if len(played) == 2:
+            raise WrongStateError("step: the session is not paused; pause it first")
+        step(system)
+        played.append(1)
+
+    start(trader, config, paused=True)
+    monkeypatch.setattr(SystemManager, "step", step_twice)
+    answer = trader.post("/api/v1/system/step", json={"count": 9})
+    assert answer.status_code == 200
+    assert answer.json()["progress"]["market_time"] == "2024-01-08T14:32:00Z"
+    with api.work() as work:
+        assert work.audit.list()[0].details["count"] == 2
 
 
 # ── names and paths that lead elsewhere ──────────────────────────────────────

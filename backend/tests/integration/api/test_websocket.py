@@ -148,6 +148,49 @@ def test_a_host_that_is_not_ours_is_refused(live: LiveServer) -> None:
     assert refused.value.response.status_code == 400
 
 
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:1", "", "nonsense:["],
+)
+def test_a_page_of_another_origin_is_refused(live: LiveServer, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        live.connect(additional_headers={"Origin": origin})
+    response = refused.value.response
+    assert response.status_code == 403
+    assert json.loads(response.body or b"")["error"]["code"] == "FORBIDDEN"
+
+
+def test_a_page_of_ours_and_of_an_origin_that_is_named_come_in(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    api.settings.cors_origins = "https://desk.example, http://localhost:5173"
+    for origin in ("https://desk.example", "http://localhost:5173", f"http://{live.address}"):
+        with live.client(viewer_token, additional_headers={"Origin": origin}):
+            pass
+
+
+def test_strangers_of_one_address_do_not_keep_others_out(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, pending_per_address=2)
+    with live.connect(), live.connect() as second:
+        with pytest.raises(InvalidStatus) as refused:
+            live.connect()
+        assert refused.value.response.status_code == 429
+        with live.connect(source_address=("127.0.0.2", 0)) as other:
+            say(other, action="auth", token=viewer_token)
+            assert receive(other)["type"] == "authenticated"
+        say(second, action="auth", token=viewer_token)
+        assert receive(second)["type"] == "authenticated"
+        with live.connect() as third:
+            say(third, action="auth", token=viewer_token)
+            assert receive(third)["type"] == "authenticated"
+
+
+def test_eight_strangers_of_an_address_may_wait(api: Api) -> None:
+    assert api.app.state.gateway.limits.pending_per_address == 8
+
+
 def test_a_login_that_ends_ends_the_connection_unless_it_is_renewed(
     api: Api, live: LiveServer, viewer_token: str
 ) -> None:
@@ -262,6 +305,16 @@ def test_a_strategy_that_fails_is_an_event(
     assert failed["strategy"] == "raises"
     assert failed["time"] == "2024-07-01T13:33:00.000Z"
     assert "the strategy's own mistake" in failed["message"]
+
+
+def test_a_snapshot_comes_with_the_first_subscription_only(
+    live: LiveServer, viewer_token: str
+) -> None:
+    with live.client(viewer_token, "session") as ws:
+        assert receive(ws)["type"] == "session"
+        say(ws, action="subscribe", channels=["session", "quality"])
+        told = receive_until(ws, lambda message: message["type"] == "quality")
+    assert [message["type"] for message in told] == ["subscribed", "quality"]
 
 
 def test_who_unsubscribes_hears_no_more(api: Api, live: LiveServer, viewer_token: str) -> None:
@@ -402,6 +455,38 @@ def test_messages_of_a_client_are_capped(api: Api, live: LiveServer, viewer_toke
     assert {error(message)[0] for message in refused} == {"RATE_LIMITED"}
 
 
+@pytest.mark.parametrize(
+    ("said", "code"), [("{", "VALIDATION_ERROR"), ("x" * 20_000, "PAYLOAD_TOO_LARGE")]
+)
+def test_messages_that_cannot_be_read_are_counted_too(
+    api: Api, live: LiveServer, viewer_token: str, said: str, code: str
+) -> None:
+    limit(api, messages_per_s=5.0, strikes=20)
+    with live.client(viewer_token) as ws:
+        for _ in range(25):
+            ws.send(said)
+        told, close_code, _ = closed(ws)
+    assert close_code == 4429
+    codes = [error(message)[0] for message in told]
+    assert len(codes) == 20
+    assert codes[:10] == [code] * 10
+    assert "RATE_LIMITED" in codes
+    assert api.system.hub.figures.refused == 20
+
+
+def test_what_is_acted_on_makes_up_for_a_refusal(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, messages_per_s=1_000.0, strikes=3)
+    with live.client(viewer_token) as ws:
+        for said, answer in [("{", "error"), ('{"action": "ping"}', "pong")] * 6:
+            ws.send(said)
+            assert receive(ws)["type"] == answer
+        for _ in range(3):
+            ws.send("{")
+        assert closed(ws)[1] == 4429
+
+
 def test_connections_of_a_user_are_capped(api: Api, live: LiveServer, viewer_token: str) -> None:
     limit(api, per_user=2)
     with live.client(viewer_token), live.client(viewer_token):
@@ -427,8 +512,8 @@ def test_a_flood_of_a_thousand_connections_is_capped_and_the_server_lives(
         ]
         for stranger in flood:
             stranger.sendall(HANDSHAKE)
-        until(lambda: hub.figures.refused >= 1_000 - 64)
-        assert hub.figures.connections <= 1 + 64
+        until(lambda: hub.figures.refused >= 1_000 - 8)
+        assert hub.figures.connections <= 1 + 8
         with live.client(viewer_token, "events") as late:
             hub.publish("events", {"kind": "still here"})
             for ws in (known, late):

@@ -1,6 +1,12 @@
 """From a password to tokens and to their end, on both databases."""
 
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+from uuid import UUID
+
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from app.core.exceptions import (
     AuthenticationError,
@@ -9,11 +15,14 @@ from app.core.exceptions import (
     PermissionDeniedError,
     RateLimitedError,
 )
-from app.core.users import Role, User
+from app.core.users import Role, Scope, User
 from app.managers.user_manager import UserManager
+from app.repositories.credential_repository import ApiKeyRepository
+from app.repositories.user_repository import UserRepository
 from app.services.security import passwords
 from tests.integration.users.conftest import HERE, NOON, OTHER_PASSWORD, PASSWORD, Desk
 
+PATIENCE_S = 20.0
 WRONG = "the user name or the password is wrong"
 
 
@@ -172,8 +181,6 @@ def test_ended_logins_are_remembered_for_the_life_of_their_tokens_only(
 def test_a_key_has_no_login_to_end_and_no_password_to_change(
     users: UserManager, alice: User
 ) -> None:
-    from app.core.users import Scope
-
     key = users.keys.create(alice.id, "bot", [Scope.ADMIN], HERE)
     principal = users.read_api_key(key.secret)
     with pytest.raises(ConflictError):
@@ -252,3 +259,48 @@ def test_names_that_do_not_exist_are_limited_as_those_that_do(users: UserManager
             users.logins.log_in("nobody", "wrong", from_(f"198.51.100.{number}"))
     with pytest.raises(RateLimitedError):
         users.logins.log_in("nobody", "wrong", from_("198.51.100.99"))
+
+
+# ── what happens meanwhile ───────────────────────────────────────────────────
+
+
+def test_a_demotion_while_somebody_logs_in_counts(
+    users: UserManager, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    users.accounts.create("bob", PASSWORD, Role.ADMIN, HERE)
+    bob = users.accounts.named("bob")
+    demoting = Thread(
+        target=users.accounts.change, args=(bob.id, HERE), kwargs={"role": Role.VIEWER}
+    )
+    note_login = UserRepository.note_login
+
+    def note_late(*arguments: Any) -> User:
+        demoting.start()
+        demoting.join(0.3)  # it is through by now, or waits until the login is
+        return note_login(*arguments)
+
+    monkeypatch.setattr(UserRepository, "note_login", note_late)
+    login = users.logins.log_in("bob", PASSWORD, HERE)
+    demoting.join(PATIENCE_S)
+    assert users.accounts.named("bob").role is Role.VIEWER
+    with pytest.raises(AuthenticationError, match="over"):
+        users.read_access_token(login.access_token)
+
+
+def test_a_key_opens_though_its_use_cannot_be_noted(
+    desk: Desk, users: UserManager, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret, tried = users.keys.create(alice.id, "bot", [Scope.READ], HERE).secret, []
+
+    def fail(_: object, key_id: UUID, *__: object) -> None:
+        tried.append(key_id)
+        raise OperationalError("UPDATE api_keys", None, Exception("database is locked"))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(ApiKeyRepository, "note_use", fail)
+        for _ in range(3):
+            assert users.read_api_key(secret).username == "alice"
+    assert len(tried) == 1  # each try may wait for the database
+    desk.wait(minutes=1)
+    users.read_api_key(secret)
+    assert users.keys.of_user(alice.id)[0].last_used_at == NOON + timedelta(minutes=1)

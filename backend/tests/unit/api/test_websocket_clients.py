@@ -123,6 +123,19 @@ def test_replies_come_first_and_are_never_lost() -> None:
     assert seen[20:] == [("lost", 21), *(("orders", n) for n in (5, 6, 7, 8))]
 
 
+def test_answers_that_wait_are_bounded_in_characters_too() -> None:
+    async def act(client: Client, wire: Wire) -> None:
+        await client.room_for_replies()
+        client.reply("error", {"fill": "x" * LIMITS.reply_chars})
+        with anyio.move_on_after(0.02) as patience:
+            await client.room_for_replies()
+        assert patience.cancelled_caught
+        wire.gate.set()
+        await client.room_for_replies()
+
+    assert play(act).seen() == [("error", 1)]
+
+
 def test_who_does_not_read_its_answers_is_not_read_from() -> None:
     async def act(client: Client, wire: Wire) -> None:
         for _ in range(40):

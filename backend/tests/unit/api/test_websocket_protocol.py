@@ -165,6 +165,32 @@ def test_every_unknown_channel_is_named() -> None:
     assert [each.field for each in details] == ["channels.1", "channels.2"]
 
 
+def test_a_message_names_at_most_64_channels() -> None:
+    for action in ("subscribe", "unsubscribe"):
+        assert len(read(action=action, channels=["a"] * 64).channels) == 64
+        body = refusal(json.dumps({"action": action, "channels": ["a"] * 65}))
+        assert body.code == ErrorCode.VALIDATION_ERROR
+
+
+@pytest.mark.parametrize("letter", ["x", "\U000e0fff", '"'])
+def test_a_refusal_is_no_larger_than_what_it_refuses_may_be(letter: str) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        parse_channels([letter * 128] * 64, Role.VIEWER)
+    assert refused.value.body.details is not None
+    assert len(refused.value.body.details) == 16
+    told = protocol.error_payload(refused.value.body)
+    assert len(protocol.message("error", seq=1, now_ns=0, payload=told)) < 16 * 1_024
+
+
+@pytest.mark.parametrize(
+    "said", [{"action": "ping", "k" * 9_000: 1}, {"action": "v" * 9_000}, {"k" * 9_000: 1}]
+)
+def test_a_refusal_does_not_repeat_what_is_long(said: dict[str, Any]) -> None:
+    with pytest.raises(ProtocolError) as refused:
+        parse(json.dumps(said), most_bytes=16 * 1_024)
+    assert len(refused.value.body.model_dump_json()) < 2_048
+
+
 def test_every_kind_of_channel_has_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(protocol.CHANNEL_ACCESS) == set(Kind)
     monkeypatch.setattr(protocol, "CHANNEL_ACCESS", dict.fromkeys(Kind, Role.TRADER))
