@@ -23,7 +23,7 @@ from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
 from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.session_honesty import session_honesty
-from app.managers.system_manager.session_plan import plan_session
+from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.session_scores import SessionScore, scores_of
 from app.managers.system_manager.status import SystemStatus
@@ -355,17 +355,7 @@ class SystemManager:
         return session_factory(self._settings.database_url)()
 
     def _prepare(self, config: SessionConfig, db: Session, *, paused: bool) -> SessionRun:
-        window = config.backtest_config.window
-        self._time_manager.configure(
-            db,
-            exchange_group=config.exchange_group.value,
-            asset_class=config.asset_class.value,
-            mode=config.mode,
-            first_date=window[0] if window else None,
-            last_date=window[1] if window else None,
-            backtest_days=config.backtest_config.backtest_days,
-            extended_hours=config.session_data_config.extended_hours,
-        )
+        set_market(self._time_manager, db, config)
         plan = plan_session(
             config,
             db=db,

@@ -122,23 +122,28 @@ def plan_session(
     )
 
 
+def set_market(time_manager: TimeManager, db: Session, config: SessionConfig) -> None:
+    """Let `time_manager` keep the time of the market and the days of a config."""
+    window = config.backtest_config.window
+    time_manager.configure(
+        db,
+        exchange_group=config.exchange_group.value,
+        asset_class=config.asset_class.value,
+        mode=config.mode,
+        first_date=window[0] if window else None,
+        last_date=window[1] if window else None,
+        backtest_days=config.backtest_config.backtest_days,
+        extended_hours=config.session_data_config.extended_hours,
+    )
+
+
 def plan_alone(
     config: SessionConfig, settings: Settings, storage: ParquetStorage, clock: Clock | None = None
 ) -> SessionPlan:
     """`plan_session` with a market time of its own, so that no session's is moved."""
-    window = config.backtest_config.window
     time_manager = TimeManager(clock=clock)
     with session_factory(settings.database_url)() as db:
-        time_manager.configure(
-            db,
-            exchange_group=config.exchange_group.value,
-            asset_class=config.asset_class.value,
-            mode=config.mode,
-            first_date=window[0] if window else None,
-            last_date=window[1] if window else None,
-            backtest_days=config.backtest_config.backtest_days,
-            extended_hours=config.session_data_config.extended_hours,
-        )
+        set_market(time_manager, db, config)
         return plan_session(
             config,
             db=db,
