@@ -25,6 +25,7 @@ from typing import Any
 from uuid import uuid4
 
 import uvicorn
+from loguru import logger
 from pydantic import SecretStr
 from websockets.asyncio.client import connect
 
@@ -253,6 +254,7 @@ def main() -> None:
     if options.address:
         asyncio.run(_be_clients(options.address, json.loads(sys.stdin.readline())))
         return
+    logger.remove()
     _time_deciding()
     with tempfile.TemporaryDirectory() as folder:
         platform = _Platform(Path(folder))

@@ -17,16 +17,6 @@ from app.core import exceptions as tree
 from app.core.shown import shortened, shown_path
 from app.monitoring.secrecy import mask
 
-__all__ = [
-    "ErrorBody",
-    "ErrorCode",
-    "ErrorDetail",
-    "add_error_handlers",
-    "answer",
-    "error_response",
-    "surprise",
-]
-
 _ANSWERS: tuple[tuple[type[tree.TradingError], int, ErrorCode], ...] = (
     (tree.DataNotFoundError, 404, ErrorCode.DATA_NOT_FOUND),
     (tree.InsufficientDataError, 400, ErrorCode.INSUFFICIENT_DATA),

@@ -19,8 +19,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.access import identify, may_ask
-from app.api.errors import ErrorCode, error_response
+from app.api.errors import error_response
 from app.api.platform import Platform
+from app.api.schemas.errors import ErrorCode
 from app.core.exceptions import ConflictError
 from app.core.idempotency import EarlierRequest, KeptAnswer, RequestKey
 from app.core.instants import utc

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from app.api.errors import ErrorBody
+from app.api.schemas.errors import ErrorBody
 from app.api.websocket import protocol
 from app.api.websocket.limits import Limits
 from app.api.websocket.protocol import CloseCode

@@ -10,8 +10,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnected, WebSocketState
 
 from app.api.audit import address_of
-from app.api.errors import ErrorBody, ErrorCode, error_response
+from app.api.errors import error_response
 from app.api.platform import Platform, platform_of
+from app.api.schemas.errors import ErrorBody, ErrorCode
 from app.api.websocket import protocol
 from app.api.websocket.clients import Client
 from app.api.websocket.gateway import Gateway

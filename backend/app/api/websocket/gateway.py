@@ -9,7 +9,7 @@ from time import thread_time
 from loguru import logger
 from pydantic_core import PydanticSerializationError
 
-from app.api.errors import ErrorCode
+from app.api.schemas.errors import ErrorCode
 from app.api.websocket import protocol
 from app.api.websocket.clients import Client, Message
 from app.api.websocket.limits import Limits

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from app.api.errors import ErrorBody, ErrorCode, ErrorDetail
+from app.api.schemas.errors import ErrorBody, ErrorCode, ErrorDetail
 from app.core.exceptions import TradingError
 from app.core.users import Role
 from app.monitoring.channels import Channel, Kind

@@ -25,9 +25,6 @@ from app.services.market_data.bar_aggregation import session_rows
 from app.services.market_data.parquet_storage import fingerprint
 from app.services.reporting.files import finite
 
-moment = utc
-"""What the queue of runs calls it."""
-
 
 def make_result(run: PlayedRun, log: RunLog) -> RunResult:
     """The result of a run, with what was known beside its log."""

@@ -13,12 +13,12 @@ from loguru import logger
 
 from app.config.settings import Settings
 from app.core.exceptions import DataNotFoundError, RateLimitedError, WrongStateError
+from app.core.instants import utc
 from app.core.run_record import RunRecord, RunStatus
 from app.managers.system_manager.conclusion import (
     defined_metrics,
     make_info,
     make_record,
-    moment,
     outcome,
 )
 from app.managers.system_manager.figures import EndedRuns, done_figures
@@ -90,9 +90,9 @@ class PlannedRun:
             position=position,
             progress=self.run.board.latest,
             metrics=self.metrics,
-            submitted_at=moment(self.submitted_ns),
-            started_at=None if started is None else moment(started),
-            finished_at=None if finished is None else moment(finished),
+            submitted_at=utc(self.submitted_ns),
+            started_at=None if started is None else utc(started),
+            finished_at=None if finished is None else utc(finished),
         )
 
 

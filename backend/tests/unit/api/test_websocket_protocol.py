@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.api.errors import ErrorBody, ErrorCode
+from app.api.schemas.errors import ErrorBody, ErrorCode
 from app.api.websocket import protocol
 from app.api.websocket.limits import Allowance
 from app.api.websocket.payloads import join

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from app.api.errors import ErrorCode
+from app.api.schemas.errors import ErrorCode
 from app.api.websocket.limits import Limits
 from app.api.websocket.protocol import CloseCode
 from app.config.settings import HOME
