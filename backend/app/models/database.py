@@ -1,10 +1,12 @@
 """The database: declarative base, engines, sessions, and the way up to the newest schema."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from time import perf_counter, sleep
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -36,16 +38,18 @@ SCHEMA_REVISION = max(path.name[1:5] for path in (MIGRATIONS / "versions").glob(
 """The migration the code is written for: the newest, by the number its file begins with."""
 
 SQLITE_PRAGMAS = (
+    "PRAGMA busy_timeout=5000",
     "PRAGMA page_size=8192",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
-    "PRAGMA busy_timeout=5000",
     "PRAGMA wal_autocheckpoint=4096",
 )
 """Of every connection. The size of a page, in bytes, holds for a database that is new: a run's
 rows take fewer of them. The last one, in pages: a commit waits until the log is moved into the
 database when there are 32 MB of it."""
+
+_BUSY_S, _RETRY_S = 5.0, 0.02
 
 POOL_SIZE = 5
 POOL_OVERFLOW = 10
@@ -154,8 +158,26 @@ def database_address(url: str) -> URL:
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     for pragma in SQLITE_PRAGMAS:
-        cursor.execute(pragma)
+        _set_pragma(cursor, pragma)
     cursor.close()
+
+
+def _set_pragma(cursor: DBAPICursor, pragma: str) -> None:
+    """Set one, with patience of our own.
+
+    SQLite's does not cover the change to WAL: of two programs that make a database at the same
+    moment, one is told at once that it is locked.
+    """
+    end_s = perf_counter() + _BUSY_S
+    while True:
+        try:
+            cursor.execute(pragma)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or perf_counter() > end_s:
+                raise
+            sleep(_RETRY_S)
+        else:
+            return
 
 
 class SessionFactory:

@@ -76,7 +76,7 @@ def test_a_hung_thread_ends_entries_and_is_named(
     assert time.perf_counter() - began > 3.5  # and not at the first stutter
     assert f"{thread}: StageFailedError: it has waited" in system.reason
     assert system._run.simulation.exchange.entries_blocked == system.reason
-    assert system.wait(2.0)
+    assert system.wait(PATIENCE_S)
     (record,) = market.records()
     assert (record.status, record.reason) == ("failed", system.reason)
     monkeypatch.undo()
