@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 
 from app.api.app import create_app
 from app.config.settings import Settings
+from app.core.types import SECOND_NS
 from app.core.users import Principal, Role, User
 from app.managers.system_manager import SystemManager
-from app.managers.time_manager.clock import Clock, SystemClock
+from app.managers.time_manager.clock import SystemClock
 from app.models.database import session_factory
 from app.repositories.unit_of_work import UnitOfWork
 from app.services.security.tokens import AccessTokens
@@ -25,6 +26,19 @@ ANY_NUMBER = 10_000_000
 """Requests a minute: tests ask as fast as they can."""
 
 
+class MovedClock(SystemClock):
+    """The computer's clock, moved forward by as much as a test says."""
+
+    def __init__(self) -> None:
+        self._moved_ns = 0
+
+    def now_ns(self) -> int:
+        return super().now_ns() + self._moved_ns
+
+    def advance(self, seconds: int) -> None:
+        self._moved_ns += seconds * SECOND_NS
+
+
 @dataclass
 class Api:
     """One application; `as_` gives clients of users that exist, one user per role."""
@@ -32,7 +46,7 @@ class Api:
     installation: Installation
     system: SystemManager
     app: FastAPI
-    clock: Clock
+    clock: MovedClock
     users: dict[Role, User] = field(default_factory=dict)
 
     @property
@@ -76,7 +90,7 @@ def api(installation: Installation) -> Iterator[Api]:
         update={"secret_key": SecretStr(SECRET), "rate_limit_per_minute": ANY_NUMBER}
     )
     installation.settings = settings
-    system, clock = installation.system(), SystemClock()
+    system, clock = installation.system(), MovedClock()
     made = Api(installation, system, create_app(settings, system=system, clock=clock), clock)
     with made.anonymous():
         yield made

@@ -68,7 +68,7 @@ class LiveServer:
     ) -> ClientConnection:
         """A WebSocket that has not logged in, unless by one of `subprotocols`."""
         offered = list(subprotocols) or None
-        return connect(f"ws://{self.address}{path}", subprotocols=offered, **options)  # type: ignore[arg-type]
+        return connect(f"ws://{self.address}{path}", subprotocols=offered, **options)  # type: ignore[arg-type]  # names are all that is offered
 
     @contextmanager
     def client(self, token: str, *channels: str, **options: Any) -> Iterator[ClientConnection]:

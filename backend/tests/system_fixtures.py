@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +30,18 @@ from tests.calendar_fixtures import CalendarDatabase
 NEW_YORK = ZoneInfo("America/New_York")
 PATIENCE_S = 30.0
 """A run of these tests takes well under a second; longer than this it hangs."""
+
+
+@dataclass
+class Gate:
+    """Holds whoever passes it until it is opened; `begun` says that somebody waits."""
+
+    begun: Event = field(default_factory=Event)
+    opened: Event = field(default_factory=Event)
+
+    def __call__(self, *_: object, **__: object) -> None:
+        self.begun.set()
+        self.opened.wait()
 
 
 @dataclass
@@ -69,6 +82,14 @@ class Installation:
     def records(self) -> tuple[RunRecord, ...]:
         with self.database() as db:
             return RunRepository(db).list(1_000)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    """One that is opened at the latest when the test is over."""
+    made = Gate()
+    yield made
+    made.opened.set()
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ class _Parser(MultiPartParser):
             upload.file.close()
             self._reception.folder.mkdir(parents=True)
             upload.file = self._reception.file.open("w+b")
-            self._files_to_close_on_error.append(upload.file)  # type: ignore[arg-type]
+            self._files_to_close_on_error.append(upload.file)  # type: ignore[arg-type]  # closed is all it has to be able to
 
 
 async def _form(request: Request, reception: Reception) -> FormData:

@@ -47,9 +47,9 @@ FIRST_TO_LAST = ["Run", "Session", "Status", "Return", "Finished (UTC)", "Trades
 
 
 def shown(renderable: Any, width: int) -> list[str]:
-    console = Console(file=StringIO(), width=width)
-    console.print(renderable)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    text = StringIO()
+    Console(file=text, width=width).print(renderable)
+    lines = text.getvalue().splitlines()
     assert all(len(line.rstrip()) <= width for line in lines)
     return lines
 

@@ -89,7 +89,7 @@ class Idempotency:
         answer = _Recorder(send, is_kept=SHOWN_ONCE.search(request.route) is None)
         try:
             await self._app(scope, body.receive, answer.send)
-        except Exception:
+        except Exception:  # passed on: that it broke off must be known before anybody asks again
             broken = answer.kept(await body.fingerprint(), broken=True)
             await run_in_threadpool(self._keep, request, broken)
             raise

@@ -3,6 +3,6 @@
 from tests.api_fixtures import api
 from tests.api_server import live, viewer_token
 from tests.integration.api.run_fixtures import runs
-from tests.system_fixtures import installation
+from tests.system_fixtures import gate, installation
 
-__all__ = ["api", "installation", "live", "runs", "viewer_token"]
+__all__ = ["api", "gate", "installation", "live", "runs", "viewer_token"]

@@ -356,7 +356,7 @@ INJECTIONS = (
     "1 OR SLEEP(5)",
     "%' AND 1=CAST((SELECT 1) AS int) --",
     "$$; SELECT pg_sleep(5); $$",
-    "\\'; ATTACH DATABASE '/tmp/x' AS x; --",
+    "\\'; ATTACH DATABASE 'x.db' AS x; --",
     "{{7*7}}",
     "NULL",
 )

@@ -19,26 +19,18 @@ from app.repositories.audit_repository import AuditRepository
 from tests import session_strategies
 from tests.api_fixtures import Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
-from tests.system_fixtures import PATIENCE_S, session_config
+from tests.system_fixtures import PATIENCE_S, Gate, session_config
 
 NOON = datetime(2024, 3, 4, 12, tzinfo=UTC)
 SHIPPED = {"cross": ("sma_cross", {"fast": 3, "slow": 8, "quantity": 10, "interval": "5m"})}
 
 
 @pytest.fixture
-def gate() -> Iterator[threading.Event]:
-    """Holds every run of `Hooked` at its first bar until it is set; so nothing else runs."""
-    opened = threading.Event()
-    begun = threading.Event()
-
-    def hold(*_: Any) -> None:
-        begun.set()
-        opened.wait(PATIENCE_S)
-
-    session_strategies.HOOKS["on_bar"] = hold
-    opened.begun = begun  # type: ignore[attr-defined]
-    yield opened
-    opened.set()
+def held(gate: Gate) -> Iterator[Gate]:
+    """Holds every run of `Hooked` at its first bar until it is opened; so nothing else runs."""
+    session_strategies.HOOKS["on_bar"] = gate
+    yield gate
+    gate.opened.set()
     session_strategies.HOOKS.clear()
 
 
@@ -183,9 +175,9 @@ def test_runs_that_are_not_there(runs: Runs, path: str) -> None:
 # ── one after the other ──────────────────────────────────────────────────────
 
 
-def test_runs_wait_for_each_other(runs: Runs, gate: Any) -> None:
+def test_runs_wait_for_each_other(runs: Runs, held: Gate) -> None:
     first = runs.start(HELD)["id"]
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     second, third = (runs.start(sample_config())["id"] for _ in range(2))
     queue = runs.client.get("/api/v1/runs/queue").json()["items"]
     assert [each["id"] for each in queue] == [first, second, third]
@@ -193,7 +185,7 @@ def test_runs_wait_for_each_other(runs: Runs, gate: Any) -> None:
     assert [each["position"] for each in queue] == [None, 1, 2]
     assert runs.get(second, wait_s=0.05)["status"] == "queued"
     session_strategies.HOOKS.clear()
-    gate.set()
+    held.opened.set()
     ended = [runs.ended(each) for each in (first, second, third)]
     assert [each["status"] for each in ended] == ["completed"] * 3
     assert ended[0]["finished_at"] <= ended[1]["started_at"]
@@ -201,11 +193,11 @@ def test_runs_wait_for_each_other(runs: Runs, gate: Any) -> None:
     assert ended[1]["order_hash"] == ended[2]["order_hash"]
 
 
-def test_a_full_queue_takes_no_more(runs: Runs, gate: Any) -> None:
+def test_a_full_queue_takes_no_more(runs: Runs, held: Gate) -> None:
     queue = runs.api.system.get_run_queue()
     queue._most_waiting = 2
     runs.start(HELD)
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     waiting = [runs.start(sample_config())["id"] for _ in range(2)]
     answer = runs.client.post("/api/v1/runs", json={"config": "sample"})
     assert answer.status_code == 429
@@ -214,7 +206,7 @@ def test_a_full_queue_takes_no_more(runs: Runs, gate: Any) -> None:
     assert runs.client.post("/api/v1/runs", json={"config": "sample"}).status_code == 202
 
 
-def test_so_many_may_wait_and_no_more(runs: Runs, gate: Any) -> None:
+def test_so_many_may_wait_and_no_more(runs: Runs, held: Gate) -> None:
     from app.managers.system_manager.run_queue import MOST_WATCHED
 
     run_id = UUID(runs.start(HELD)["id"])
@@ -225,17 +217,17 @@ def test_so_many_may_wait_and_no_more(runs: Runs, gate: Any) -> None:
     for watcher in watchers:
         watcher.start()
     while queue._watching < MOST_WATCHED:
-        assert gate.begun.wait(PATIENCE_S)
+        assert held.begun.wait(PATIENCE_S)
     assert queue.wait(run_id, None).state == "running"  # at once, or it would never
-    gate.set()
+    held.opened.set()
     for watcher in watchers:
         watcher.join(PATIENCE_S)
     assert queue.wait(run_id, 0.0).state == "completed"
 
 
-def test_a_session_goes_on_beside_them(runs: Runs, gate: Any) -> None:
+def test_a_session_goes_on_beside_them(runs: Runs, held: Gate) -> None:
     runs.api.system.start(HELD)
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     session_strategies.HOOKS.clear()  # the one that is held stays so
     assert runs.finished(sample_config())["status"] == "completed"
     assert runs.api.system.is_running()
@@ -244,12 +236,12 @@ def test_a_session_goes_on_beside_them(runs: Runs, gate: Any) -> None:
 # ── ended early ──────────────────────────────────────────────────────────────
 
 
-def test_a_run_that_runs_is_cancelled_and_keeps_what_it_did(runs: Runs, gate: Any) -> None:
+def test_a_run_that_runs_is_cancelled_and_keeps_what_it_did(runs: Runs, held: Gate) -> None:
     run_id = runs.start(sample_config(strategies=HELD_AND_BUYER, last="2024-03-06"))["id"]
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     answer = runs.client.post(f"/api/v1/runs/{run_id[:13]}/cancel")
     assert (answer.status_code, answer.json()["id"]) == (200, run_id)
-    gate.set()
+    held.opened.set()
     ended = runs.ended(run_id)
     assert (ended["status"], ended["reason"]) == ("stopped", "stopped on request")
     assert ended["bars"] < 3 * 780
@@ -270,9 +262,9 @@ def test_what_was_over_before_the_server_began_is_not_cancelled(runs: Runs) -> N
     assert runs.client.post(f"/api/v1/runs/{uuid4()}/cancel").status_code == 404
 
 
-def test_a_run_that_waits_is_never_begun(runs: Runs, gate: Any) -> None:
+def test_a_run_that_waits_is_never_begun(runs: Runs, held: Gate) -> None:
     runs.start(HELD)
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     run_id = runs.start(sample_config())["id"]
     answer = runs.client.post(f"/api/v1/runs/{run_id}/cancel").json()
     assert (answer["status"], answer["reason"]) == ("stopped", "cancelled before it began")
@@ -301,9 +293,9 @@ def test_a_strategy_that_hangs_is_ended_by_a_cancel(runs: Runs) -> None:
     assert runs.finished(sample_config())["status"] == "completed"
 
 
-def test_what_was_asked_for_survives_a_shut_down_in_the_record(runs: Runs, gate: Any) -> None:
+def test_what_was_asked_for_survives_a_shut_down_in_the_record(runs: Runs, held: Gate) -> None:
     running = runs.start(HELD)["id"]
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     waiting = [runs.start(sample_config())["id"] for _ in range(2)]
     closing = threading.Thread(target=runs.api.system.get_run_queue().close)
     closing.start()
@@ -312,7 +304,7 @@ def test_what_was_asked_for_survives_a_shut_down_in_the_record(runs: Runs, gate:
         waiting.append(refused.json()["id"])
         refused = runs.client.post("/api/v1/runs", json={"config": "sample"})
     assert refused.status_code == 409
-    gate.set()
+    held.opened.set()
     closing.join(PATIENCE_S)
     records = {str(record.id): record for record in runs.api.installation.records()}
     assert records.keys() == {running, *waiting}
@@ -408,7 +400,7 @@ def test_runs_are_filtered_and_sorted(runs: Runs) -> None:
     assert [each["id"] for each in (page["items"] + rest["items"])] == [second["id"], first["id"]]
 
 
-def test_who_asked_is_in_the_audit_log(runs: Runs, gate: Any) -> None:
+def test_who_asked_is_in_the_audit_log(runs: Runs, held: Gate) -> None:
     run_id = runs.start(HELD)["id"]
     runs.client.post(f"/api/v1/runs/{run_id}/cancel")
     with runs.api.work() as work:
@@ -467,9 +459,9 @@ def test_how_far_a_run_is_is_told_by_the_queue_alone(runs: Runs) -> None:
     outlet.close()
 
 
-def test_a_run_that_waits_is_told_to_who_begins_to_listen(runs: Runs, gate: Any) -> None:
+def test_a_run_that_waits_is_told_to_who_begins_to_listen(runs: Runs, held: Gate) -> None:
     runs.start(HELD)
-    assert gate.begun.wait(PATIENCE_S)
+    assert held.begun.wait(PATIENCE_S)
     waiting = f"runs:{runs.start(sample_config())['id']}"
     outlet = runs.api.system.hub.open(lambda: None)
     outlet.want([waiting])

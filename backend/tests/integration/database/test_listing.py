@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -34,11 +35,11 @@ def add(db: Session, name: str, *, hours: int, role: str = "viewer") -> None:
     db.flush()
 
 
-def walk(db: Session, **request: object) -> list[str]:
+def walk(db: Session, **request: Any) -> list[str]:
     names: list[str] = []
     cursor = None
     while True:
-        page = USERS.page(db, PageRequest(cursor=cursor, limit=2, **request))  # type: ignore[arg-type]
+        page = USERS.page(db, PageRequest(cursor=cursor, limit=2, **request))
         names += page.items
         cursor = page.next_cursor
         if cursor is None:
@@ -46,7 +47,7 @@ def walk(db: Session, **request: object) -> list[str]:
 
 
 @pytest.fixture
-def db(database_sessions: sessionmaker[Session]):  # type: ignore[no-untyped-def]
+def db(database_sessions: sessionmaker[Session]) -> Iterator[Session]:
     with database_sessions() as session:
         for number, name in enumerate("bdace"):
             add(session, name, hours=number // 2, role="admin" if name in "ac" else "viewer")

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests import session_strategies
-from tests.system_fixtures import installation
+from tests.system_fixtures import gate, installation
 
-__all__ = ["installation"]
+__all__ = ["gate", "installation"]
 
 
 @pytest.fixture

@@ -64,10 +64,9 @@ def buyer(**parameters: Any) -> tuple[str, dict[str, Any]]:
 
 
 def shown(record: Any, width: int = 80) -> str:
-    console = Console(file=StringIO(), width=width)
-    console.print(render_run(record))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text
+    text = StringIO()
+    Console(file=text, width=width).print(render_run(record))
+    return text.getvalue()
 
 
 # ── ledgers ──────────────────────────────────────────────────────────────────

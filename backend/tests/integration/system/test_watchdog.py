@@ -3,7 +3,7 @@
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from app.threads.sync import RunControl
 from app.threads.watchdog import Patience
 from app.threads.worker import Worker
 from tests import session_strategies
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, Gate, Installation, minutes, session_config
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6, 7, 8)]
 DEADLINE_S = 5.0
@@ -29,20 +29,6 @@ DEADLINE_S = 5.0
 def market(installation: Installation) -> Installation:
     installation.store("AAA", minutes(*DAYS))
     return installation
-
-
-@pytest.fixture
-def hang() -> Iterator[Callable[..., None]]:
-    """A wait for what does not come before the test is over; `begun` says it waits."""
-    over = threading.Event()
-
-    def wait(*_: Any, **__: Any) -> None:
-        wait.begun.set()  # type: ignore[attr-defined]
-        over.wait()
-
-    wait.begun = threading.Event()  # type: ignore[attr-defined]
-    yield wait
-    over.set()
 
 
 def config(strategy: str = "Hooked", **parameters: Any) -> dict[str, Any]:
@@ -63,12 +49,12 @@ STAGES: dict[str, tuple[object, str]] = {
 
 @pytest.mark.parametrize("thread", STAGES)
 def test_a_hung_thread_ends_entries_and_is_named(
-    thread: str, market: Installation, monkeypatch: pytest.MonkeyPatch, hang: Any
+    thread: str, market: Installation, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
     system = market.system()
-    monkeypatch.setattr(*STAGES[thread], hang)
+    monkeypatch.setattr(*STAGES[thread], gate)
     system.start(config())
-    assert hang.begun.wait(PATIENCE_S)
+    assert gate.begun.wait(PATIENCE_S)
     began = time.perf_counter()
     while system.state != "FAILED":
         assert time.perf_counter() - began < DEADLINE_S

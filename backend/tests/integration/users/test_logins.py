@@ -1,5 +1,6 @@
 """From a password to tokens and to their end, on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from app.core.administration import Origin
 from app.core.exceptions import (
     AuthenticationError,
     ConfigurationError,
@@ -221,9 +223,7 @@ def test_a_password_is_changed_by_who_knows_it_and_for_a_good_one(
 # ── the limit ────────────────────────────────────────────────────────────────
 
 
-def from_(address: str | None):  # type: ignore[no-untyped-def]
-    from dataclasses import replace
-
+def from_(address: str | None) -> Origin:
     return replace(HERE, address=address)
 
 

@@ -80,7 +80,9 @@ def test_a_row_more() -> None:
     assert first == Difference(
         row=2, named={"time": "09:32", "symbol": "A"}, column="row", a=None, b="there"
     )
-    assert compare_frames(BARS, BARS[:0]).first.row == 0  # type: ignore[union-attr]
+    nothing = compare_frames(BARS, BARS[:0]).first
+    assert nothing is not None
+    assert nothing.row == 0
 
 
 def test_columns_of_one_side_only() -> None:
