@@ -17,7 +17,7 @@ from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.core.users import Role
 from tests.api_fixtures import Api
 
-PATIENCE_S = 20.0
+PATIENCE_S = 30.0
 """What these tests wait for comes within milliseconds; later than this it does not come."""
 
 
@@ -35,7 +35,7 @@ class LiveServer:
             port=0,
             log_config=None,
             lifespan="off",
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=int(PATIENCE_S),
             **(WEBSOCKET_OPTIONS | self.options),
         )
         self._server = Server(config, self.app)

@@ -4,6 +4,7 @@ import ctypes
 import threading
 from collections.abc import Iterator
 from datetime import date
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -176,8 +177,10 @@ def test_the_root_says_where_to_go_on(api: Api) -> None:
 
 def test_requests_are_counted_by_what_they_are_not_by_what_they_say(api: Api) -> None:
     client = api.as_("viewer")
+    began = perf_counter()
     for path in ("/api/v1/health", "/api/health", "/api/v1/health?x=1"):
         client.get(path)
+    lasted_s = perf_counter() - began
     for number in range(20):
         client.get(f"/api/v1/no/such/{number}")
         client.request(f"VERB{number}", "/api/v1/health")
@@ -188,7 +191,7 @@ def test_requests_are_counted_by_what_they_are_not_by_what_they_say(api: Api) ->
     assert of_requests(api, "GET", "/docs", "200") == 1.0
     labels = (("method", "GET"), ("route", "/health"))
     assert figures(api)["mismartera_request_seconds_count", labels] == 3.0
-    assert 0.0 < figures(api)["mismartera_request_seconds_sum", labels] < 5.0
+    assert 0.0 < figures(api)["mismartera_request_seconds_sum", labels] < lasted_s
     assert ("python_info" in {name for name, _ in figures(api)}) is True
 
 
