@@ -203,10 +203,12 @@ def test_eight_strangers_of_an_address_may_wait() -> None:
 
 
 def test_a_login_that_ends_ends_the_connection_unless_it_is_renewed(
-    api: Api, live: LiveServer, viewer_token: str
+    api: Api, live: LiveServer
 ) -> None:
     limit(api, heartbeat_s=0.2)
-    with live.client(viewer_token) as leaves, live.client(viewer_token) as stays:
+    api.clock.hold()
+    token = api.token(Role.VIEWER)
+    with live.client(token) as leaves, live.client(token) as stays:
         api.clock.advance(599)
         say(stays, action="auth", token=api.token(Role.VIEWER))
         assert receive_until(stays, lambda told: told["type"] == "authenticated")
