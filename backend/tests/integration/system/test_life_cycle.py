@@ -70,14 +70,16 @@ def ends_within(system: SystemManager, seconds: float) -> None:
 # ── from start to end ────────────────────────────────────────────────────────
 
 
-def test_a_run_from_start_to_end(market: Installation) -> None:
+def test_a_run_from_start_to_end(market: Installation, hooks: dict[str, Any], gate: Gate) -> None:
+    hooks["on_bar"] = gate
     system = market.system()
     assert (system.state, system.is_running()) == ("STOPPED", False)
     assert system.get_session_data() is None
-    system.start(slow(0.0001))
+    system.start(config("Hooked"))
     assert (system.state, system.is_running()) == ("RUNNING", True)
     assert set(system.status().threads) >= WORKERS
     assert system.status().session_name == "test_session"
+    gate.opened.set()
     assert system.wait(PATIENCE_S)
     assert (system.state, system.is_running(), system.reason) == ("STOPPED", False, None)
     require_no_thread_left(system)
