@@ -55,13 +55,15 @@ def test_a_sound_installation_is_ok_in_every_part(api: Api) -> None:
     api.installation.store("AAPL", minutes(DAY))
     (api.settings.logs_dir).mkdir(parents=True, exist_ok=True)
     (api.settings.logs_dir / "app.log").touch()
+    began = perf_counter()
     status, body = details(api)
+    lasted_ms = 1_000.0 * (perf_counter() - began)
     assert (status, body["status"]) == (200, "ok")
     names = {"database", "store", "threads", "session", "queues", "disk", "log"}
     assert body["parts"].keys() == names
     for part in body["parts"].values():
         assert part["status"] == "ok"
-        assert 0.0 <= part["latency_ms"] < 5_000.0
+        assert 0.0 <= part["latency_ms"] < lasted_ms
     assert body["parts"]["store"]["message"] == "1 symbols"
     assert body["parts"]["database"]["message"].startswith("schema 0")
 
