@@ -13,12 +13,15 @@ import uvicorn
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
+from app.api.websocket.limits import Limits
 from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.core.users import Role
 from tests.api_fixtures import Api
 
 PATIENCE_S = 30.0
 """What these tests wait for comes within milliseconds; later than this it does not come."""
+PATIENT: dict[str, Any] = {"login_s": PATIENCE_S, "goodbye_s": PATIENCE_S, "heartbeat_s": 3_600.0}
+"""However slow the machine is: nobody is late, and no heartbeat comes between what is told."""
 
 
 @dataclass
@@ -79,6 +82,11 @@ class LiveServer:
                 say(socket, action="subscribe", channels=list(channels))
                 assert receive(socket)["type"] == "subscribed"
             yield socket
+
+
+def limit(api: Api, **caps: Any) -> None:
+    """Change caps of the application, before a client comes; who does not say else is patient."""
+    api.app.state.gateway.limits = Limits(**(PATIENT | caps))
 
 
 def say(socket: ClientConnection, **action: Any) -> None:

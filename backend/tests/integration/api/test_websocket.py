@@ -18,7 +18,7 @@ from app.api.websocket.limits import Limits
 from app.core.users import Role
 from app.services.security.keys import new_api_key, secret_hash
 from tests.api_fixtures import Api
-from tests.api_server import LiveServer, receive, receive_until, say, until
+from tests.api_server import LiveServer, limit, receive, receive_until, say, until
 from tests.running_time import running_time
 from tests.system_fixtures import PATIENCE_S, minutes, session_config
 
@@ -27,18 +27,12 @@ PATH = "/api/v1/websocket/stream"
 BARS = minutes(*DAYS)
 
 
-PATIENT: dict[str, Any] = {"login_s": PATIENCE_S, "goodbye_s": PATIENCE_S, "heartbeat_s": 3_600.0}
-"""However slow the machine is: nobody is late, and no heartbeat comes between what is told."""
-
-
 @pytest.fixture(autouse=True)
-def patient(api: Api) -> None:
+def limits(api: Api) -> Limits:
+    """Those of the application; in these tests everybody is patient."""
+    own: Limits = api.app.state.gateway.limits
     limit(api)
-
-
-def limit(api: Api, **caps: Any) -> None:
-    """Change caps of the application, before a client comes."""
-    api.app.state.gateway.limits = Limits(**(PATIENT | caps))
+    return own
 
 
 def closed(ws: ClientConnection) -> tuple[list[dict[str, Any]], int, str]:
@@ -139,10 +133,6 @@ def test_who_says_nothing_is_turned_away(api: Api, live: LiveServer) -> None:
     assert code == 4401
 
 
-def test_five_seconds_are_given() -> None:
-    assert Limits().login_s == 5.0
-
-
 def test_a_token_in_the_address_is_refused(live: LiveServer, viewer_token: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         live.connect(path=f"{PATH}?token={viewer_token}")
@@ -198,8 +188,8 @@ def test_strangers_of_one_address_do_not_keep_others_out(
             assert receive(third)["type"] == "authenticated"
 
 
-def test_eight_strangers_of_an_address_may_wait() -> None:
-    assert Limits().pending_per_address == 8
+def test_eight_strangers_of_an_address_may_wait_for_five_seconds(limits: Limits) -> None:
+    assert (limits.pending_per_address, limits.login_s) == (8, 5.0)
 
 
 def test_a_login_that_ends_ends_the_connection_unless_it_is_renewed(
