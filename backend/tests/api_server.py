@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
-from time import monotonic, sleep
 from typing import Any, Self
 
 import pytest
@@ -17,9 +16,8 @@ from app.api.websocket.limits import Limits
 from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.core.users import Role
 from tests.api_fixtures import Api
+from tests.system_fixtures import PATIENCE_S, until
 
-PATIENCE_S = 30.0
-"""What these tests wait for comes within milliseconds; later than this it does not come."""
 PATIENT: dict[str, Any] = {"login_s": PATIENCE_S, "goodbye_s": PATIENCE_S, "heartbeat_s": 3_600.0}
 """However slow the machine is: nobody is late, and no heartbeat comes between what is told."""
 
@@ -108,14 +106,6 @@ def receive_until(
     while not is_last(told[-1]):
         told.append(receive(socket))
     return told
-
-
-def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait until something holds."""
-    end = monotonic() + patience_s
-    while not holds():
-        assert monotonic() < end, "waited in vain"
-        sleep(0.002)
 
 
 @pytest.fixture

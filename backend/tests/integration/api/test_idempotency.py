@@ -27,8 +27,7 @@ from app.models.idempotency import IdempotencyKeyRow
 from app.services.security.keys import new_api_key, secret_hash
 from app.services.security.tokens import AccessTokens
 from tests.api_fixtures import SECRET, Api
-from tests.api_server import until
-from tests.system_fixtures import PATIENCE_S, Installation
+from tests.system_fixtures import PATIENCE_S, Installation, until
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = {"Idempotency-Key": "order-66"}

@@ -19,8 +19,7 @@ from app.managers.data_manager import DataManager
 from app.managers.data_manager.imports import ImportOrder, Imports
 from app.managers.time_manager.clock import SystemClock
 from tests.api_fixtures import Api
-from tests.api_server import until
-from tests.system_fixtures import minutes
+from tests.system_fixtures import minutes, until
 
 MSFT = "stockcharts/us_equity_1m_MSFT_2016.csv.gz"
 IMPORT = "/api/v1/market-data/import"

@@ -8,8 +8,7 @@ from starlette.testclient import TestClient
 
 from app.core.data_structures import BarColumns
 from tests.api_fixtures import Api
-from tests.api_server import until
-from tests.system_fixtures import minutes, session_config
+from tests.system_fixtures import minutes, session_config, until
 
 FRIDAY, MONDAY, TUESDAY = date(2024, 1, 5), date(2024, 1, 8), date(2024, 1, 9)
 ROUTES = ("data", "quality", "indicators")

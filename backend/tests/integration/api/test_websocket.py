@@ -18,9 +18,9 @@ from app.api.websocket.limits import Limits
 from app.core.users import Role
 from app.services.security.keys import new_api_key, secret_hash
 from tests.api_fixtures import Api
-from tests.api_server import LiveServer, limit, receive, receive_until, say, until
+from tests.api_server import LiveServer, limit, receive, receive_until, say
 from tests.running_time import running_time
-from tests.system_fixtures import PATIENCE_S, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, minutes, session_config, until
 
 DAYS = (date(2024, 7, 1), date(2024, 7, 2))
 PATH = "/api/v1/websocket/stream"

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from app.threads.pace import Stopwatch
 from tests import steering_fixtures
 from tests.running_time import running_time
 from tests.steering_fixtures import BusyHand, DrivenStopwatch, FakeStopwatch
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, until
 
 DAYS = [date(2024, 3, day) for day in (7, 8, 11)]  # summer time begins on the 10th
 FIRST, LAST = "2024-03-08", "2024-03-11"
@@ -329,13 +329,6 @@ def pause_from_elsewhere(system: SystemManager) -> None:
     asking = threading.Thread(target=system._run.pace.pause)
     asking.start()
     asking.join()
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.perf_counter() + PATIENCE_S
-    while not condition():
-        assert time.perf_counter() < deadline
-        time.sleep(0.001)
 
 
 def test_streams_and_progress_follow_a_clocked_session(market: Installation) -> None:

@@ -3,7 +3,6 @@
 import sys
 import threading
 import time
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Any
@@ -20,7 +19,15 @@ from app.threads.watchdog import Patience
 from app.threads.worker import Worker
 from tests import session_strategies
 from tests.running_time import running_time
-from tests.system_fixtures import PATIENCE_S, Gate, Installation, minutes, session_config
+from tests.system_fixtures import (
+    PATIENCE_S,
+    Gate,
+    Installation,
+    ends_within,
+    minutes,
+    session_config,
+    until,
+)
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6, 7, 8)]
 DEADLINE_S = 5.0
@@ -68,12 +75,6 @@ def test_a_hung_thread_ends_entries_and_is_named(
     assert (record.status, record.reason) == ("failed", system.reason)
     monkeypatch.undo()
     require_works_again(system)
-
-
-def ends_within(system: SystemManager, seconds: float) -> None:
-    with running_time() as passed:
-        assert system.wait(PATIENCE_S)
-    assert passed.seconds < seconds
 
 
 def require_works_again(system: SystemManager) -> None:
@@ -216,13 +217,6 @@ def test_a_worker_that_computes_shows_it() -> None:
     worker.join(PATIENCE_S)
     assert worker.finished.is_set()
     until(lambda: worker.cpu_s() == 0.0)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.perf_counter() + PATIENCE_S
-    while not condition():
-        assert time.perf_counter() < deadline
-        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("stage", ["DataProcessor"])

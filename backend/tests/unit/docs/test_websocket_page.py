@@ -13,8 +13,8 @@ from app.core.users import Role
 from app.managers.data_manager.sample import make_sample
 from app.monitoring.channels import Kind
 from tests.api_fixtures import api
-from tests.api_server import live, until, viewer_token
-from tests.system_fixtures import installation
+from tests.api_server import live, viewer_token
+from tests.system_fixtures import installation, until
 from tests.unit.docs.conftest import REPOSITORY, blocks
 
 __all__ = ["api", "installation", "live", "viewer_token"]
