@@ -27,13 +27,19 @@ ANY_NUMBER = 10_000_000
 
 
 class MovedClock(SystemClock):
-    """The computer's clock, moved forward by as much as a test says."""
+    """The computer's clock, moved forward by as much as a test says, or held where it is."""
 
     def __init__(self) -> None:
         self._moved_ns = 0
+        self._held_ns: int | None = None
 
     def now_ns(self) -> int:
-        return super().now_ns() + self._moved_ns
+        now_ns = super().now_ns() if self._held_ns is None else self._held_ns
+        return now_ns + self._moved_ns
+
+    def hold(self) -> None:
+        """Move from now on by as much as a test says, and not by itself."""
+        self._held_ns = super().now_ns()
 
     def advance(self, seconds: int) -> None:
         self._moved_ns += seconds * SECOND_NS

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Thread
-from time import monotonic, sleep
 from typing import Any, Self
 
 import pytest
@@ -13,12 +12,14 @@ import uvicorn
 from fastapi import FastAPI
 from websockets.sync.client import ClientConnection, connect
 
+from app.api.websocket.limits import Limits
 from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.core.users import Role
 from tests.api_fixtures import Api
+from tests.system_fixtures import PATIENCE_S, until
 
-PATIENCE_S = 20.0
-"""What these tests wait for comes within milliseconds; later than this it does not come."""
+PATIENT: dict[str, Any] = {"login_s": PATIENCE_S, "goodbye_s": PATIENCE_S, "heartbeat_s": 3_600.0}
+"""However slow the machine is: nobody is late, and no heartbeat comes between what is told."""
 
 
 @dataclass
@@ -35,7 +36,7 @@ class LiveServer:
             port=0,
             log_config=None,
             lifespan="off",
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=int(PATIENCE_S),
             **(WEBSOCKET_OPTIONS | self.options),
         )
         self._server = Server(config, self.app)
@@ -81,6 +82,11 @@ class LiveServer:
             yield socket
 
 
+def limit(api: Api, **caps: Any) -> None:
+    """Change caps of the application, before a client comes; who does not say else is patient."""
+    api.app.state.gateway.limits = Limits(**(PATIENT | caps))
+
+
 def say(socket: ClientConnection, **action: Any) -> None:
     """Send one action."""
     socket.send(json.dumps(action))
@@ -100,14 +106,6 @@ def receive_until(
     while not is_last(told[-1]):
         told.append(receive(socket))
     return told
-
-
-def until(holds: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait until something holds."""
-    end = monotonic() + patience_s
-    while not holds():
-        assert monotonic() < end, "waited in vain"
-        sleep(0.002)
 
 
 @pytest.fixture

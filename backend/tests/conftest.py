@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
+"""An example that takes long says that the machine is slow, not that the code is wrong."""
 
 pytest_plugins = ["tests.database_fixtures", "tests.calendar_fixtures"]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from threading import Event
+from time import perf_counter, sleep
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,7 @@ from app.models.database import session_factory
 from app.repositories.run_repository import RunRepository
 from app.services.market_data.parquet_storage import ParquetStorage
 from tests.calendar_fixtures import CalendarDatabase
+from tests.running_time import running_time
 
 NEW_YORK = ZoneInfo("America/New_York")
 PATIENCE_S = 30.0
@@ -82,6 +84,21 @@ class Installation:
     def records(self) -> tuple[RunRecord, ...]:
         with self.database() as db:
             return RunRepository(db).list(1_000)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    end_s = perf_counter() + PATIENCE_S
+    while not holds():
+        assert perf_counter() < end_s, "waited in vain"
+        sleep(0.001)
+
+
+def ends_within(system: SystemManager, seconds: float) -> None:
+    """Wait for the end of a run, which must come in that time, stalls apart."""
+    with running_time() as passed:
+        assert system.wait(PATIENCE_S)
+    assert passed.seconds < seconds
 
 
 @pytest.fixture

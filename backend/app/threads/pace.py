@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from threading import Condition
 from typing import Protocol
 
-from app.threads.sync import RunControl
+from app.threads.sync import RunControl, wait_in_looks
 
 _LOOK_EVERY_S = 0.2
 """While it waits for its time, the deciding thread tells the present at least so often."""
@@ -112,14 +112,20 @@ class Pace:
     def wait_for_rest(self, timeout_s: float) -> bool:
         """Wait until nothing is being played; False if that takes longer than `timeout_s`."""
         with self._changed:
-            return self._changed.wait_for(lambda: self.is_at_rest, timeout_s)
+            return wait_in_looks(
+                lambda look_s: self._changed.wait_for(lambda: self.is_at_rest, look_s), timeout_s
+            )
 
     def wait_for_steps(self, timeout_s: float) -> bool:
         """Wait until every step has been played and it holds again, or all has been played."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: self.is_over or (self._is_held and not self._steps), timeout_s
+            return wait_in_looks(
+                lambda look_s: self._changed.wait_for(lambda: self._is_stepped, look_s), timeout_s
             )
+
+    @property
+    def _is_stepped(self) -> bool:
+        return self.is_over or (self._is_held and not self._steps)
 
     # ── in the deciding thread ───────────────────────────────────────────────
 

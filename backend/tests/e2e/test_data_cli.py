@@ -25,7 +25,7 @@ def run(calendar_db, tmp_path_factory):
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == status, done.stderr
         return done.stdout if status == 0 else done.stderr

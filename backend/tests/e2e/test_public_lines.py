@@ -80,7 +80,7 @@ def test_the_public_lines_work_as_written(demo: CommandLine) -> None:
         check=False,
         cwd=demo.home,
         env=demo.environment | {"PYTHONPATH": str(BACKEND)},
-        timeout=60,
+        timeout=120,
     )
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "done\n"), done.stderr
 

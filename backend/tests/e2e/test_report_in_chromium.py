@@ -53,7 +53,7 @@ def test_report_draws_its_charts_without_an_error(chromium, tmp_path):
         *("--enable-logging=stderr", "--virtual-time-budget=3000", "--window-size=1280,1000"),
         *(f"--user-data-dir={tmp_path / 'profile'}", (tmp_path / "report.html").as_uri()),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert "CONSOLE" not in done.stderr, done.stderr
     assert 'data-ready="yes"' in done.stdout
     for chart in ("equity-chart", "price-chart"):

@@ -15,7 +15,7 @@ from typing import Any
 from tests.command_line import CommandLine
 from tests.system_fixtures import session_config
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -39,10 +39,15 @@ class Terminal:
             start_new_session=True,
         )
         os.close(theirs)
-        self.text = ""
+        self._written = b""
+
+    @property
+    def text(self) -> str:
+        """All of it, without its control sequences."""
+        return _ESCAPES.sub("", self._written.decode(errors="replace"))
 
     def read_until(self, enough: Callable[[str], bool]) -> str:
-        """Read on until `enough` of the text, without its control sequences, is there."""
+        """Read on until `enough` of the text is there."""
         deadline = time.perf_counter() + PATIENCE_S
         while not enough(self.text):
             assert time.perf_counter() < deadline, self.text
@@ -52,7 +57,7 @@ class Terminal:
                 raw = b""
             if not raw:
                 break
-            self.text += _ESCAPES.sub("", raw.decode(errors="replace"))
+            self._written += raw
         return self.text
 
     def end(self) -> int:

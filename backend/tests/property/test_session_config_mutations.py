@@ -200,11 +200,11 @@ def test_a_damaged_text_is_a_config_or_a_refusal(position: int, length: int, put
     ids=["one key", "many keys", "one symbol", "many symbols", "numbers", "strategies"],
 )
 def test_a_large_mistake_is_refused_quickly(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     error = refusal_of(text)
     assert error is not None
     assert 1 <= len(error.problems) <= 50
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_mutation_that_is_no_mistake_would_be_noticed() -> None:

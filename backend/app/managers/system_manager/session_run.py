@@ -16,7 +16,7 @@ from app.managers.system_manager.wording import explained
 from app.monitoring.hub import Hub
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
-from app.threads.sync import RunControl
+from app.threads.sync import RunControl, wait_in_looks
 from app.threads.watchdog import Patience
 from app.threads.worker import Worker
 
@@ -99,7 +99,7 @@ class SessionRun:
         self.control.request_stop()
         if current_thread() in self.threads:
             return True
-        return self.wait(_STOP_DEADLINE_S) or self.has_decided
+        return wait_in_looks(self.wait, _STOP_DEADLINE_S) or self.has_decided
 
     def pause(self) -> None:
         """Hold before the next instant, and wait for that unless a strategy asks."""
@@ -113,7 +113,7 @@ class SessionRun:
         if stepped and current_thread() not in self.threads:
             self.pace.wait_for_steps(_REST_DEADLINE_S)
             if self.pace.is_over:
-                self.wait(_STOP_DEADLINE_S)
+                wait_in_looks(self.wait, _STOP_DEADLINE_S)
         return stepped
 
     @property

@@ -2,6 +2,7 @@
 
 from app.threads.sync.channel import Channel
 from app.threads.sync.control import RunControl
+from app.threads.sync.looking import wait_in_looks
 from app.threads.sync.stream_subscription import StreamSubscription
 
-__all__ = ["Channel", "RunControl", "StreamSubscription"]
+__all__ = ["Channel", "RunControl", "StreamSubscription", "wait_in_looks"]

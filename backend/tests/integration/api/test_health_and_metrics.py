@@ -4,6 +4,7 @@ import ctypes
 import threading
 from collections.abc import Iterator
 from datetime import date
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -54,13 +55,15 @@ def test_a_sound_installation_is_ok_in_every_part(api: Api) -> None:
     api.installation.store("AAPL", minutes(DAY))
     (api.settings.logs_dir).mkdir(parents=True, exist_ok=True)
     (api.settings.logs_dir / "app.log").touch()
+    began = perf_counter()
     status, body = details(api)
+    lasted_ms = 1_000.0 * (perf_counter() - began)
     assert (status, body["status"]) == (200, "ok")
     names = {"database", "store", "threads", "session", "queues", "disk", "log"}
     assert body["parts"].keys() == names
     for part in body["parts"].values():
         assert part["status"] == "ok"
-        assert 0.0 <= part["latency_ms"] < 5_000.0
+        assert 0.0 <= part["latency_ms"] < lasted_ms
     assert body["parts"]["store"]["message"] == "1 symbols"
     assert body["parts"]["database"]["message"].startswith("schema 0")
 
@@ -176,8 +179,10 @@ def test_the_root_says_where_to_go_on(api: Api) -> None:
 
 def test_requests_are_counted_by_what_they_are_not_by_what_they_say(api: Api) -> None:
     client = api.as_("viewer")
+    began = perf_counter()
     for path in ("/api/v1/health", "/api/health", "/api/v1/health?x=1"):
         client.get(path)
+    lasted_s = perf_counter() - began
     for number in range(20):
         client.get(f"/api/v1/no/such/{number}")
         client.request(f"VERB{number}", "/api/v1/health")
@@ -188,7 +193,7 @@ def test_requests_are_counted_by_what_they_are_not_by_what_they_say(api: Api) ->
     assert of_requests(api, "GET", "/docs", "200") == 1.0
     labels = (("method", "GET"), ("route", "/health"))
     assert figures(api)["mismartera_request_seconds_count", labels] == 3.0
-    assert 0.0 < figures(api)["mismartera_request_seconds_sum", labels] < 5.0
+    assert 0.0 < figures(api)["mismartera_request_seconds_sum", labels] < lasted_s
     assert ("python_info" in {name for name, _ in figures(api)}) is True
 
 

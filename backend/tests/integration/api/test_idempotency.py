@@ -27,7 +27,7 @@ from app.models.idempotency import IdempotencyKeyRow
 from app.services.security.keys import new_api_key, secret_hash
 from app.services.security.tokens import AccessTokens
 from tests.api_fixtures import SECRET, Api
-from tests.system_fixtures import Installation
+from tests.system_fixtures import PATIENCE_S, Installation, until
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 KEY = {"Idempotency-Key": "order-66"}
@@ -67,7 +67,7 @@ class Shop:
         def sell(item: Annotated[Any, Body()]) -> dict[str, Any]:
             with self.lock:
                 self.sold.append(item)
-            self.open.wait(5.0)
+            self.open.wait(PATIENCE_S)
             return {"number": len(self.sold), "item": item}
 
         @app.post("/api/v1/files")
@@ -221,21 +221,13 @@ def test_of_many_at_the_same_time_one_is_done(shop: Shop) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         sent = [pool.submit(send, client) for client in clients]
-        _wait_for(lambda: sum(each.done() for each in sent) == 7)
+        until(lambda: sum(each.done() for each in sent) == 7)
         refused = [each.result() for each in sent if each.done()]
         shop.open.set()
         statuses = sorted(each.result() for each in sent)
     assert refused == [409] * 7
     assert statuses == [201] + [409] * 7
     assert shop.sold == ["a"]
-
-
-def _wait_for(condition: Any) -> None:
-    waiting = Event()
-    for _ in range(400):
-        if condition():
-            return
-        waiting.wait(0.01)
 
 
 def test_a_process_that_died_in_the_middle_leaves_a_question(shop: Shop) -> None:

@@ -312,6 +312,7 @@ def attempt(client: TestClient, name: str, forwarded: str | None = None) -> int:
 
 
 def test_guesses_are_limited_whatever_address_they_claim(api: Api) -> None:
+    api.clock.hold()
     client = from_address(api, "203.0.113.7")
     claimed = [f"198.51.100.{number}" for number in range(20)]
     statuses = [attempt(client, f"user{number}", each) for number, each in enumerate(claimed)]
@@ -323,6 +324,7 @@ def test_guesses_are_limited_whatever_address_they_claim(api: Api) -> None:
 
 
 def test_guesses_at_one_account_are_limited_from_everywhere_together(api: Api) -> None:
+    api.clock.hold()
     add_user(api, "bob", "admin")
     statuses = [attempt(from_address(api, f"203.0.113.{n}"), "bob") for n in range(8)]
     assert statuses == [401] * 5 + [429] * 3
@@ -333,7 +335,9 @@ def test_guesses_at_one_account_are_limited_from_everywhere_together(api: Api) -
 
 def test_behind_a_trusted_proxy_each_client_is_itself(api: Api) -> None:
     settings = api.settings.model_copy(update={"trusted_proxies": "10.0.0.0/8"})
-    behind = Api(api.installation, api.system, create_app(settings, system=api.system), api.clock)
+    api.clock.hold()
+    app = create_app(settings, system=api.system, clock=api.clock)
+    behind = Api(api.installation, api.system, app, api.clock)
     proxy = from_address(behind, "10.0.0.1")
     assert [attempt(proxy, f"a{n}", "203.0.113.7") for n in range(6)] == [401] * 5 + [429]
     assert attempt(proxy, "b", "203.0.113.8") == 401

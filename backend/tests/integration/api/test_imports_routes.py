@@ -3,7 +3,6 @@
 import csv
 import gzip
 import io
-import time
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -20,7 +19,7 @@ from app.managers.data_manager import DataManager
 from app.managers.data_manager.imports import ImportOrder, Imports
 from app.managers.time_manager.clock import SystemClock
 from tests.api_fixtures import Api
-from tests.system_fixtures import minutes
+from tests.system_fixtures import minutes, until
 
 MSFT = "stockcharts/us_equity_1m_MSFT_2016.csv.gz"
 IMPORT = "/api/v1/market-data/import"
@@ -41,12 +40,12 @@ def upload(client: TestClient, content: bytes | str, name: str = "bars.csv", **f
 def outcome_of(client: TestClient, answer) -> dict[str, object]:
     """What an import came to, asked for until it is over."""
     assert answer.status_code == 202, answer.text
-    for _ in range(500):
-        status = client.get(f"/api/v1/market-data/imports/{answer.json()['id']}").json()
-        if status["state"] != "running":
-            return status
-        time.sleep(0.01)
-    raise AssertionError(status)
+
+    def status() -> dict[str, object]:
+        return client.get(f"/api/v1/market-data/imports/{answer.json()['id']}").json()
+
+    until(lambda: status()["state"] != "running")
+    return status()
 
 
 def test_a_real_file(api, trader, shared_data) -> None:
@@ -324,11 +323,12 @@ def statuses_after(api: Api, *messages: dict[str, object]) -> list[int]:
 
 
 def test_who_goes_away_or_falls_silent_gives_the_place_back(api, trader, monkeypatch) -> None:
-    monkeypatch.setattr(uploads, "SILENCE_S", 0.05)
     begin = {"type": "http.request", "body": PART, "more_body": True}
-    for _ in range(api.settings.imports_at_once + 1):
-        assert statuses_after(api, begin) == [422]
-        assert 429 not in statuses_after(api, begin, {"type": "http.disconnect"})
+    with monkeypatch.context() as hurried:
+        hurried.setattr(uploads, "SILENCE_S", 0.05)
+        for _ in range(api.settings.imports_at_once + 1):
+            assert statuses_after(api, begin) == [422]
+            assert 429 not in statuses_after(api, begin, {"type": "http.disconnect"})
     assert list(api.settings.uploads_dir.iterdir()) == []
     assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="AA"))["state"] == "completed"
 

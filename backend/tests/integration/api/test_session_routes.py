@@ -1,13 +1,14 @@
 """The running session's data over HTTP: what has closed by its own time, and no more."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.core.data_structures import BarColumns
 from tests.api_fixtures import Api
-from tests.system_fixtures import minutes, session_config
+from tests.system_fixtures import minutes, session_config, until
 
 FRIDAY, MONDAY, TUESDAY = date(2024, 1, 5), date(2024, 1, 8), date(2024, 1, 9)
 ROUTES = ("data", "quality", "indicators")
@@ -89,7 +90,11 @@ def test_some_symbols_only(paused) -> None:
 
 
 def test_quality_is_of_the_sessions_that_have_begun(paused) -> None:
-    alpha, bravo = paused.get("/api/v1/session/quality").json()["symbols"]
+    def symbols() -> list[dict[str, Any]]:
+        return paused.get("/api/v1/session/quality").json()["symbols"]
+
+    until(lambda: all(each["quality_pct"] is not None for each in symbols()))
+    alpha, bravo = symbols()
     assert alpha["sessions"] == [{"session": "2024-01-08", "quality_pct": 100.0}]
     assert bravo["quality_pct"] == pytest.approx(100 * 389 / 390)
 

@@ -3,7 +3,6 @@
 import random
 import threading
 import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,16 @@ from app.services.market_data import bar_aggregation
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads import data_quality_manager
 from tests import session_strategies
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config
+from tests.running_time import running_time
+from tests.system_fixtures import (
+    PATIENCE_S,
+    Gate,
+    Installation,
+    ends_within,
+    minutes,
+    session_config,
+    until,
+)
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6, 7, 8, 11, 12, 13)]
 WORKERS = {"SessionCoordinator", "DataProcessor", "DataQualityManager", "AnalysisEngine"}
@@ -50,30 +58,29 @@ def slow(pause_s: float = 0.001) -> dict[str, Any]:
 
 def require_no_thread_left(system: SystemManager) -> None:
     """The thread that says the run is over may need a moment more to be gone itself."""
-    deadline = time.perf_counter() + 1.0
-    while any(system.status().threads.values()) and time.perf_counter() < deadline:
-        time.sleep(0.001)
-    assert not any(system.status().threads.values())
+    until(lambda: not any(system.status().threads.values()))
 
 
 def stop_in_time(system: SystemManager) -> None:
-    began = time.perf_counter()
-    system.stop()
-    assert time.perf_counter() - began < STOP_DEADLINE_S
+    with running_time() as passed:
+        system.stop()
+    assert passed.seconds < STOP_DEADLINE_S
     assert (system.state, system.reason) == ("STOPPED", None)
 
 
 # ── from start to end ────────────────────────────────────────────────────────
 
 
-def test_a_run_from_start_to_end(market: Installation) -> None:
+def test_a_run_from_start_to_end(market: Installation, hooks: dict[str, Any], gate: Gate) -> None:
+    hooks["on_bar"] = gate
     system = market.system()
     assert (system.state, system.is_running()) == ("STOPPED", False)
     assert system.get_session_data() is None
-    system.start(slow(0.0001))
+    system.start(config("Hooked"))
     assert (system.state, system.is_running()) == ("RUNNING", True)
     assert set(system.status().threads) >= WORKERS
     assert system.status().session_name == "test_session"
+    gate.opened.set()
     assert system.wait(PATIENCE_S)
     assert (system.state, system.is_running(), system.reason) == ("STOPPED", False, None)
     require_no_thread_left(system)
@@ -191,7 +198,7 @@ def test_stop_at_any_moment(seed: int, market: Installation) -> None:
     stop_in_time(system)
     system.stop()
     for other in others:
-        other.join(STOP_DEADLINE_S)
+        other.join(PATIENCE_S)
         assert not other.is_alive()
     require_no_thread_left(system)
     (record,) = market.records()
@@ -202,29 +209,32 @@ def test_stop_at_any_moment(seed: int, market: Installation) -> None:
 
 
 def test_files_that_take_long_do_not_hold_up_the_stop(
-    market: Installation, monkeypatch: pytest.MonkeyPatch
+    market: Installation, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
-    save_slowly(monkeypatch, STOP_DEADLINE_S + 0.3)
+    hold_files(monkeypatch, gate)
     system = market.system()
     system.start(slow())
     time.sleep(0.05)
-    began = time.perf_counter()
-    system.stop()
-    assert time.perf_counter() - began < STOP_DEADLINE_S + 0.2
+    with running_time() as passed:
+        system.stop()
+    assert passed.seconds < STOP_DEADLINE_S + 0.5
     assert (system.state, system.reason) == ("STOPPED", None)
+    assert not system.wait(0.0)
+    gate.opened.set()
     assert system.wait(PATIENCE_S)
     assert (system.state, system.reason) == ("STOPPED", None)
     assert market.records()[0].status == "stopped"
 
 
-def save_slowly(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+def hold_files(monkeypatch: pytest.MonkeyPatch, gate: Gate) -> None:
+    """Let no run write its files before `gate` is opened."""
     save = RunResult.save
 
-    def slowly(result: RunResult, folder: Path) -> dict[str, Path]:
-        time.sleep(seconds)
+    def late(result: RunResult, folder: Path) -> dict[str, Path]:
+        gate()
         return save(result, folder)
 
-    monkeypatch.setattr(RunResult, "save", slowly)
+    monkeypatch.setattr(RunResult, "save", late)
 
 
 def test_a_slow_strategy_does_not_hold_up_the_stop(market: Installation) -> None:
@@ -241,13 +251,13 @@ def test_a_strategy_that_never_returns(market: Installation) -> None:
     system = market.system()
     system.start(config("Stuck"))
     time.sleep(0.05)
-    began = time.perf_counter()
-    system.stop()
-    assert time.perf_counter() - began < STOP_DEADLINE_S + 0.5
+    with running_time() as passed:
+        system.stop()
+    assert passed.seconds < STOP_DEADLINE_S + 0.5
     assert system.state == "FAILED"
     assert "AnalysisEngine" in system.reason
     assert system.status().threads["AnalysisEngine"]
-    assert system.wait(5.0)
+    ends_within(system, 5.0)
     hung = next(thread for thread in threading.enumerate() if thread.name == "AnalysisEngine")
     system.start(slow(0.0001))
     session_strategies.RELEASE.set()  # the hung strategy comes back while the next run is at work
@@ -263,19 +273,12 @@ def test_a_strategy_that_loops_for_ever_is_ended(market: Installation) -> None:
     system = market.system()
     system.start(config("Loops"))
     time.sleep(0.05)
-    began = time.perf_counter()
-    system.stop()
-    assert time.perf_counter() - began < STOP_DEADLINE_S
+    with running_time() as passed:
+        system.stop()
+    assert passed.seconds < STOP_DEADLINE_S
     require_no_thread_left(system)
     (record,) = market.records()
     assert record.status in {"failed", "stopped"}
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.perf_counter() + PATIENCE_S
-    while not condition():
-        assert time.perf_counter() < deadline
-        time.sleep(0.001)
 
 
 # ── a thread dies ────────────────────────────────────────────────────────────
@@ -304,7 +307,7 @@ def test_a_dying_thread_takes_the_run_down_with_its_name(
     with monkeypatch.context() as broken:
         broken.setattr(*FAULTS[thread], break_)
         system.start(config("Hooked"))  # wants daily bars, so that something is aggregated
-        assert system.wait(5.0)
+        ends_within(system, 5.0)
     require_no_thread_left(system)
     assert (system.state, system.is_running()) == ("FAILED", False)
     assert system.reason == f"{thread}: BrokenError: on purpose"
@@ -351,14 +354,15 @@ def test_a_raising_strategy_leaves_the_others_alone(market: Installation) -> Non
 
 
 def test_a_start_right_after_a_failure_loses_nothing(
-    market: Installation, monkeypatch: pytest.MonkeyPatch
+    market: Installation, monkeypatch: pytest.MonkeyPatch, gate: Gate
 ) -> None:
     """FAILED is told before the failed run has written what it did: a second start waits for
     that, or is refused until then."""
-    save_slowly(monkeypatch, 0.2)
+    hold_files(monkeypatch, gate)
     system = market.system()
     system.start(config("Raises", on=700))
     until(lambda: system.state == "FAILED")
+    threading.Timer(0.2, gate.opened.set).start()
     try:
         system.start(config())
     except ConfigurationError:
@@ -388,7 +392,7 @@ def test_files_that_cannot_be_written_fail_the_run(
     with monkeypatch.context() as broken:
         broken.setattr(Path, "replace", full)
         system.start(config())
-        assert system.wait(5.0)
+        ends_within(system, 5.0)
     require_no_thread_left(system)
     assert system.state == "FAILED"
     assert "No space left on device" in system.reason

@@ -86,8 +86,8 @@ def test_a_session_is_steered_line_by_line(typed, config):
     assert "5m* 6" in table
     assert "2025-11-11 09:31" in typed("time advance")
     assert "the session that runs reads the bars of ALPHA" in typed("data delete ALPHA", status=2)
-    assert "speed: 90000 market seconds a second" in typed("system speed 90000")
-    assert json.loads(typed("system status --json"))["speed"] == 90_000
+    assert "speed: 60 market seconds a second" in typed("system speed 60")  # a day in minutes
+    assert json.loads(typed("system status --json"))["speed"] == 60
     typed("system resume")
     assert "the session is not paused" in typed("time advance", status=2)
     assert "paused" in typed("system pause")

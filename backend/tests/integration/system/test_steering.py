@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import date
-from itertools import pairwise
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,11 @@ from app.core.data_structures import BarColumns
 from app.core.exceptions import ConfigurationError
 from app.core.types import MINUTE_NS
 from app.managers.system_manager import SystemManager
+from app.threads.pace import Stopwatch
 from tests import steering_fixtures
-from tests.steering_fixtures import BusyHand, FakeStopwatch
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config
+from tests.running_time import running_time
+from tests.steering_fixtures import BusyHand, DrivenStopwatch, FakeStopwatch
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, until
 
 DAYS = [date(2024, 3, day) for day in (7, 8, 11)]  # summer time begins on the 10th
 FIRST, LAST = "2024-03-08", "2024-03-11"
@@ -54,8 +56,8 @@ def config(*, speed: float = 0.0, prefetch_days: int = 1) -> dict[str, Any]:
     return made
 
 
-def fast_system(market: Installation, stopwatch: FakeStopwatch | None = None) -> SystemManager:
-    """A system whose waits take no time."""
+def fast_system(market: Installation, stopwatch: Stopwatch | None = None) -> SystemManager:
+    """A system whose waits take no time, unless the stopwatch has them take some."""
     system = SystemManager(market.settings, stopwatch=stopwatch or FakeStopwatch())
     market.systems.append(system)
     return system
@@ -125,18 +127,25 @@ def test_random_steering_changes_no_order(
     draw = random.Random(seed)  # noqa: S311  # chance, not secrecy
     system = fast_system(market)
     speed = draw.choice([0.0, 1e4, 1e5])
-    slow_down()
-    system.start(config(speed=speed, prefetch_days=draw.choice([1, 2, 50])))
     hands = [BusyHand(system, 10 * seed + k) for k in range(2)]
+    slow_down(hands)
+    system.start(config(speed=speed, prefetch_days=draw.choice([1, 2, 50])))
     for hand in hands:
         hand.start()
     finish(system, hands)
     assert outcome(system) == undisturbed
 
 
-def slow_down() -> None:
-    """Give the hands a moment now and then while a run is played in one go."""
-    steering_fixtures.ON_CALL.append(lambda _symbol, now_ns: time.sleep(now_ns % 7 * 1e-9))
+def slow_down(hands: list[BusyHand]) -> None:
+    """Give the hands a moment now and then while a run is played in one go, the first a long one.
+
+    A run has more than a thousand calls: a hand comes to act before it is over.
+    """
+
+    def linger(_symbol: str, now_ns: int) -> None:
+        time.sleep(now_ns % 7 * 1e-9 if any(hand.done for hand in hands) else 0.01)
+
+    steering_fixtures.ON_CALL.append(linger)
 
 
 def finish(system: SystemManager, hands: list[BusyHand]) -> None:
@@ -282,51 +291,72 @@ def test_a_session_ends_with_its_last_step(market: Installation) -> None:
 
 
 def test_a_pause_stands_still_and_a_resume_goes_on(market: Installation) -> None:
-    slow_down()
     system = market.system()
+    playing, resumed, calls = threading.Event(), threading.Event(), []
+
+    def act(_symbol: str, now_ns: int) -> None:
+        calls.append(now_ns)
+        if len(calls) == 300:
+            pause_from_elsewhere(system)
+            playing.set()
+        if len(calls) == 400:
+            resumed.wait(PATIENCE_S)
+
+    steering_fixtures.ON_CALL.append(act)
     system.start(config())
-    until_playing(system)
+    assert playing.wait(PATIENCE_S)
     system.pause()
     system.pause()
     assert (system.state, system.status().state, system.is_running()) == ("PAUSED", "PAUSED", True)
     progress, now_ns = system.status().progress, system.get_time_manager().now_ns()
     assert progress.now_ns == now_ns
-    calls: list[int] = []
-    steering_fixtures.ON_CALL.append(lambda _symbol, now_ns: calls.append(now_ns))
+    before = len(calls)
     time.sleep(0.3)
     after = system.status().progress
     assert (after.now_ns, after.bars, after.orders) == (now_ns, progress.bars, progress.orders)
     assert system.get_time_manager().now_ns() == now_ns
-    assert calls == []
+    assert len(calls) == before < 310  # the rest of an instant: three strategies, two symbols
     system.resume()
     system.resume()
     assert system.state == "RUNNING"
+    resumed.set()
     assert system.wait(PATIENCE_S)
-    assert calls
+    assert len(calls) > before
 
 
-def until_playing(system: SystemManager) -> None:
-    deadline = time.perf_counter() + PATIENCE_S
-    while not system.get_execution_manager().get_orders():
-        assert time.perf_counter() < deadline
-        time.sleep(0.001)
+def pause_from_elsewhere(system: SystemManager) -> None:
+    """Another thread asks for it while this one, the deciding one, is in a call."""
+    asking = threading.Thread(target=system._run.pace.pause)
+    asking.start()
+    asking.join()
 
 
 def test_streams_and_progress_follow_a_clocked_session(market: Installation) -> None:
-    system = market.system()
+    """A bar comes when its minute is over and no earlier; progress is on its way in between."""
+    stopwatch = DrivenStopwatch()
+    system = fast_system(market, stopwatch)
     streams = system.get_data_manager()
     stream = streams.start_bar_stream("AAA", "1m")
     system.start(config(speed=1_200.0))  # a minute in 50 ms
-    started, seen, bars = time.perf_counter(), [], 0
     assert system.status().speed == 1_200.0
-    while time.perf_counter() - started < 2.0:
-        seen.append((time.perf_counter(), system.status().progress))
-        part = streams.next_bars(stream, timeout=0.01)
-        bars += len(part.columns) if part is not None else 0
+    until(lambda: stopwatch.waits > 0)
+    for number in range(1, 41):
+        stopwatch.now = (number - 0.5) * 0.05
+        until(partial(is_at, system, number - 0.5))
+        assert streams.next_bars(stream, timeout=0.0) is None
+        stopwatch.now = (number + 0.1) * 0.05
+        part = streams.next_bars(stream, timeout=PATIENCE_S)
+        assert part is not None
+        assert part.columns.end_ns.tolist() == [ns_after(number)]
     system.stop()
-    changes = [s for (s, a), (_, b) in pairwise(seen) if a is not b]
-    assert max(np.diff(changes)) <= 0.25
-    assert 25 <= bars <= 41  # 2 s of 50 ms each, less the start
+
+
+def is_at(system: SystemManager, minutes: float) -> bool:
+    return bool(system.status().progress.now_ns == ns_after(minutes))
+
+
+def ns_after(minutes: float) -> int:
+    return OPEN_NS + round(minutes * MINUTE_NS)
 
 
 # ── what makes no sense ──────────────────────────────────────────────────────
@@ -374,9 +404,9 @@ def test_stop_while_paused(steps: int, market: Installation) -> None:
     system.start(config(), paused=True)
     for _ in range(steps):
         system.step()
-    began = time.perf_counter()
-    system.stop()
-    assert time.perf_counter() - began < 2.0
+    with running_time() as passed:
+        system.stop()
+    assert passed.seconds < 2.0
     assert (system.state, system.reason) == ("STOPPED", None)
     assert system.record.status == "stopped"
     assert len(system.result.log.bars["AAA"]) == steps
@@ -386,22 +416,28 @@ def test_stop_while_paused(steps: int, market: Installation) -> None:
 def test_a_pause_comes_within_a_call(
     pause_s: float, market: Installation, hooks: dict[str, Any]
 ) -> None:
-    """Not after a chunk of hundreds: a strategy of 20 ms a bar is held after the present one."""
+    """Not after a chunk of hundreds: a quick strategy and a slow one are held after this bar."""
     made = session_config(
         "AAA",
         first=FIRST,
         last=LAST,
         strategies={"hooked": ("tests.session_strategies:Hooked", {})},
     )
-    playing = threading.Event()
-    hooks["on_bar"] = lambda *_: (playing.set(), time.sleep(pause_s))
     system = market.system()
+    playing, bars = threading.Event(), []
+
+    def act(_strategy: Any, bar: Any) -> None:
+        bars.append(bar.row)
+        if len(bars) == 5:
+            pause_from_elsewhere(system)
+            playing.set()
+        time.sleep(pause_s)
+
+    hooks["on_bar"] = act
     system.start(made)
     assert playing.wait(PATIENCE_S)
-    began = time.perf_counter()
     system.pause()
-    assert time.perf_counter() - began < 0.5
-    assert system.state in {"PAUSED", "STOPPED"}
+    assert (len(bars), system.state) == (5, "PAUSED")
     system.stop()
 
 
@@ -436,10 +472,10 @@ def test_a_strategy_may_steer_its_own_session(market: Installation, hooks: dict[
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_storm_of_hands_leaves_a_clean_end(seed: int, market: Installation) -> None:
-    slow_down()
     system = fast_system(market)
-    system.start(config(), paused=bool(seed % 2))
     hands = [BusyHand(system, 100 + 10 * seed + k, may_stop=k == 3) for k in range(4)]
+    slow_down(hands)
+    system.start(config(), paused=bool(seed % 2))
     for hand in hands:
         hand.start()
     finish(system, hands)

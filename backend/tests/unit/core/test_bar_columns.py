@@ -93,5 +93,5 @@ def test_a_reader_beside_the_writer_sees_whole_rows_only():
     for minute in range(5_000):
         series.append(bar(minute))
     done.set()
-    reader.join(timeout=10)
+    reader.join()
     assert not wrong

@@ -54,7 +54,9 @@ RAISES = {"name": "raises", "class": "tests.session_strategies:Raises", "symbols
 
 
 def call(system, name, config):
-    arguments = {"start": [config], "set_speed": [2.0]}.get(name, [])
+    """A session that is started goes by the clock, so that it is still running when looked at."""
+    by_the_clock = config | {"backtest_config": config["backtest_config"] | {"speed_multiplier": 1}}
+    arguments = {"start": [by_the_clock], "set_speed": [2.0]}.get(name, [])
     getattr(system, name)(*arguments)
 
 

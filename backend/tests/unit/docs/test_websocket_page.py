@@ -13,8 +13,8 @@ from app.core.users import Role
 from app.managers.data_manager.sample import make_sample
 from app.monitoring.channels import Kind
 from tests.api_fixtures import api
-from tests.api_server import live, until, viewer_token
-from tests.system_fixtures import installation
+from tests.api_server import live, viewer_token
+from tests.system_fixtures import installation, until
 from tests.unit.docs.conftest import REPOSITORY, blocks
 
 __all__ = ["api", "installation", "live", "viewer_token"]
@@ -46,7 +46,7 @@ def starter(system, config):
     def start():
         until(lambda: "events" in system.hub.wanted)
         config["backtest_config"]["end_date"] = config["backtest_config"]["start_date"]
-        config["backtest_config"]["speed_multiplier"] = 100_000
+        config["backtest_config"]["speed_multiplier"] = 0  # many bars in few messages
         system.start(config)
 
     return start

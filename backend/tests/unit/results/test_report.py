@@ -2,7 +2,7 @@
 
 import json
 import re
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -47,9 +47,9 @@ def payload(page):
 
 
 def test_a_year_of_minutes_is_a_small_file_quickly_made(year):
-    began = perf_counter()
+    began = process_time()
     page = year.to_html()
-    assert perf_counter() - began < 2.0  # 0.05 s on a quiet machine
+    assert process_time() - began < 2.0  # 0.05 s on a quiet machine
     assert len(page.encode()) < 3_000_000
 
 

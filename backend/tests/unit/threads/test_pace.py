@@ -9,6 +9,7 @@ import pytest
 from app.threads.pace import Pace
 from app.threads.sync import RunControl
 from tests.steering_fixtures import FakeStopwatch
+from tests.system_fixtures import PATIENCE_S
 
 MINUTE_NS = 60_000_000_000
 OPEN_NS = 1_000 * MINUTE_NS
@@ -163,18 +164,18 @@ def test_a_step_lets_one_instant_through(control: RunControl) -> None:
 
     thread = threading.Thread(target=decide)
     thread.start()
-    assert pace.wait_for_rest(5.0)
+    assert pace.wait_for_rest(PATIENCE_S)
     assert played == []
     for expected in ([1], [1, 2]):
         assert pace.step()
-        assert pace.wait_for_steps(5.0)
+        assert pace.wait_for_steps(PATIENCE_S)
         assert played == expected
     assert pace.step()
     assert pace.step()  # twice in a row
-    assert pace.wait_for_steps(5.0)
+    assert pace.wait_for_steps(PATIENCE_S)
     assert played == [1, 2, 3, 4]
     control.request_stop()  # while paused
-    thread.join(5.0)
+    thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert played == [1, 2, 3, 4]
 
