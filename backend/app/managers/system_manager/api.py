@@ -17,7 +17,7 @@ from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import make_record, make_result, outcome
+from app.managers.system_manager.conclusion import make_info, make_record, outcome
 from app.managers.system_manager.figures import EndedRuns, session_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
@@ -385,8 +385,9 @@ class SystemManager:
             return
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
         status, reason = outcome(run)
-        with Recorder(self._settings) as recorder:
-            result = make_result(run, run.log).compute()
+        result = RunResult(run.log).compute()
+        with Recorder(self._settings, run, result) as recorder:
+            result.info = make_info(run, run.log)
             record = make_record(
                 run,
                 result,
@@ -397,7 +398,7 @@ class SystemManager:
                 finished_ns=self._clock.now_ns(),
                 folder=folder,
             )
-            self.validation_file = recorder.keep(run, result, record)
+            self.validation_file = recorder.keep(record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -328,10 +328,10 @@ class RunQueue:
         self._move(job, RunState.RECORDING, None)
         if self._watching:
             sleep(_ANSWERING_S)
-        result.info = make_info(run, log)
         job.reason = reason
-        with Recorder(self._settings) as recorder:
-            recorder.keep(run, result, self._record_of(job, result, status))
+        with Recorder(self._settings, run, result) as recorder:
+            result.info = make_info(run, log)
+            recorder.keep(self._record_of(job, result, status))
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 
