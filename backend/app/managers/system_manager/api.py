@@ -41,6 +41,7 @@ from app.models.session_config import (
 from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
+from app.monitoring.telling import harmless
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -292,6 +293,7 @@ class SystemManager:
 
     # ── insides ──────────────────────────────────────────────────────────────
 
+    @harmless
     def _publish_status(self, channels: Collection[str]) -> None:
         run_id = self._run_id if self._run else None
         publish_status(self.hub, self.status(), self.get_session_data(), run_id, channels)
@@ -324,6 +326,7 @@ class SystemManager:
         elif run.control.stopping or perf_counter() - self._announced_s >= _ANNOUNCE_EVERY_S:
             self.announce()
 
+    @harmless
     def _tell(self, kind: str, **more: Any) -> None:
         """Tell of a change of state, and what the state is now."""
         if not self.hub.wanted:

@@ -38,6 +38,7 @@ from app.models.session_config import (
 from app.monitoring.channels import run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
+from app.monitoring.telling import harmless
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 
@@ -408,6 +409,7 @@ class RunQueue:
             self._changed.notify_all()
         self._tell(job)
 
+    @harmless
     def _tell(self, job: PlannedRun) -> None:
         if run_channel(job.id) in self._hub.wanted:
             publish_ticket(self._hub, job.ticket())
