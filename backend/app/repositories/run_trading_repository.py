@@ -133,7 +133,8 @@ class _Writer:
     def _instants(self, times_ns: Any) -> list[str | None]:
         """Times as text; most of a run's occur in several tables."""
         times = times_ns.tolist() if isinstance(times_ns, np.ndarray) else times_ns
-        if new := list(set(times) - self._texts.keys()):
+        if not all(map(self._texts.__contains__, times)):
+            new = list(set(times) - self._texts.keys())
             self._texts.update(zip(new, instants(new), strict=True))
         return list(map(self._texts.__getitem__, times))
 
