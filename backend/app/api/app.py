@@ -41,6 +41,7 @@ from app.managers.user_manager import UserManager
 from app.models.database import session_factory
 from app.monitoring.secrecy import guard
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.security.token_bucket import TokenBuckets
 
 ROUTERS = (
     api_keys.router,
@@ -121,6 +122,7 @@ def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platfo
             most_bytes=settings.import_max_mib << 20,
             at_once=settings.imports_at_once,
         ),
+        wrong_keys=TokenBuckets(settings.rate_limit_per_minute),
     )
 
 

@@ -15,11 +15,16 @@ from app.managers.user_manager import UserManager
 from app.models.database import session_factory
 from app.monitoring.metrics import Metrics
 from app.repositories.unit_of_work import UnitOfWork
+from app.services.security.token_bucket import TokenBuckets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """The façades one application serves, made once by `create_app`."""
+    """The façades one application serves, made once by `create_app`.
+
+    `wrong_keys` counts the API keys that opened nothing, by the address they came from: a key
+    costs a query, and a flood of wrong ones must not cost one each.
+    """
 
     settings: Settings
     clock: Clock
@@ -27,6 +32,7 @@ class Platform:
     users: UserManager
     markets: Markets
     imports: Imports
+    wrong_keys: TokenBuckets
     metrics: Metrics = field(default_factory=Metrics)
 
     def work(self) -> UnitOfWork:

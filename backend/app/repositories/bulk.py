@@ -57,11 +57,10 @@ def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
 
 
 def settle(db: Session) -> None:
-    """Before the first statement of a large unit of work: let the database finish the last one.
+    """After a large unit of work: let the database finish it, while nobody waits.
 
     SQLite moves what was committed from its log into the database when the log is long, in the
-    commit that made it so, whose caller waits. To begin with it here is to have room in the log
-    for what comes: nobody waits for this if other work goes on meanwhile.
+    commit that made it so, whose caller waits. Afterwards the log has room again.
     """
     connection = db.connection()
     if connection.dialect.name == "sqlite":

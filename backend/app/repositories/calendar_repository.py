@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, TypeAlias
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -29,6 +30,8 @@ _DAY_FIELDS = (
     "post_market_close",
     "is_early_close",
 )
+_DayValues: TypeAlias = tuple[Any, ...]
+"""What is stored of a day, in the order of `_DAY_FIELDS`."""
 
 
 class CalendarRepository:
@@ -84,9 +87,9 @@ class CalendarRepository:
             ConfigurationError: no such market; the message lists those that are known.
         """
         hours = self.market_hours(exchange_group, asset_class)
-        days = [*self._days(CalendarDayRow, exchange_group)]
+        days = self._days(CalendarDayRow, exchange_group)
         overrides = self._days(CalendarOverrideRow, exchange_group)
-        return MarketCalendar(hours, [*days, *overrides])
+        return _calendar_of(hours, (*days, *overrides))
 
     def sessions(
         self, exchange_group: str, asset_class: str, first: date, last: date
@@ -190,10 +193,19 @@ class CalendarRepository:
 
     def _days(
         self, table: type[CalendarDayRow | CalendarOverrideRow], exchange_group: str
-    ) -> Iterable[CalendarDay]:
+    ) -> Iterable[_DayValues]:
         columns = [getattr(table, name) for name in _DAY_FIELDS]
         query = select(*columns).where(table.exchange_group == exchange_group)
-        return [_calendar_day(tuple(row)) for row in self._db.execute(query)]
+        return map(tuple, self._db.execute(query))
+
+
+@lru_cache(maxsize=8)
+def _calendar_of(hours: MarketHours, days: tuple[_DayValues, ...]) -> MarketCalendar:
+    """The calendar that rows make, which never changes: the last one if they say what they did.
+
+    Reading them takes a fraction of what making it anew does, and every plan of a run asks.
+    """
+    return MarketCalendar(hours, map(_calendar_day, days))
 
 
 def _market_hours(row: MarketHoursRow) -> MarketHours:
@@ -220,7 +232,7 @@ def _market_values(hours: MarketHours) -> dict[str, Any]:
     return {**values.pop("hours"), **values}
 
 
-def _calendar_day(values: tuple[Any, ...]) -> CalendarDay:
+def _calendar_day(values: _DayValues) -> CalendarDay:
     day, name, pre_open, opens, closes, post_close, is_early_close = values
     hours = None
     if opens is not None:

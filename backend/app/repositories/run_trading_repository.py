@@ -133,9 +133,10 @@ class _Writer:
     def _instants(self, times_ns: Any) -> list[str | None]:
         """Times as text; most of a run's occur in several tables."""
         times = times_ns.tolist() if isinstance(times_ns, np.ndarray) else times_ns
-        new = list(set(times) - self._texts.keys())
-        self._texts.update(zip(new, instants(new), strict=True))
-        return [self._texts[time] for time in times]
+        if not all(map(self._texts.__contains__, times)):
+            new = list(set(times) - self._texts.keys())
+            self._texts.update(zip(new, instants(new), strict=True))
+        return list(map(self._texts.__getitem__, times))
 
 
 def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:
@@ -144,6 +145,8 @@ def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:
     A price or a quantity above zero is never rounded down to nothing.
     """
     values = np.asarray(column, np.float64)
+    if np.isnan(values).all():
+        return [None] * len(values)
     limit = 10.0 ** (19 - kind.scale)
     if isinstance(kind, Price):
         steps = np.maximum(np.rint(values / price_step), 1.0)
@@ -157,6 +160,9 @@ def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:
 
 def _numbers(values: np.typing.NDArray[Any]) -> list[Any]:
     """The numbers, and None for what is not one."""
-    if not np.isnan(values).any():
+    missing = np.isnan(values)
+    if not missing.any():
         return list(values.tolist())
+    if missing.all():
+        return [None] * len(values)
     return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124  # NaN

@@ -26,7 +26,7 @@ def middleware_of(platform: Platform) -> list[Middleware]:
         Middleware(Surprises),
         Middleware(Entrance, settings=platform.settings),
         *_cross_origin(platform),
-        Middleware(RateLimit, settings=platform.settings, clock=platform.clock),
+        Middleware(RateLimit, platform=platform),
         Middleware(BodyLimit, settings=platform.settings),
         Middleware(Idempotency, platform=platform),
     ]

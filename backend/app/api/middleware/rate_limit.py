@@ -6,10 +6,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.access import identify
 from app.api.errors import answer
-from app.config.settings import Settings
+from app.api.platform import Platform
 from app.core.exceptions import RateLimitedError
 from app.core.users import Principal
-from app.managers.time_manager.clock import Clock
 from app.services.security.addresses import limit_key
 from app.services.security.token_bucket import TokenBuckets
 
@@ -18,14 +17,14 @@ class RateLimit:
     """Turns away who asks more than `rate_limit_per_minute`, with when to go on.
 
     Who proves to be nobody is counted by the address it comes from; so are guesses. API keys that
-    open nothing are counted apart too, and looked at before the next one of that address is: a
-    key costs a query, and a flood of wrong ones must not cost one each.
+    open nothing are counted apart too, and looked at before the next one of that address is.
     """
 
-    def __init__(self, app: ASGIApp, *, settings: Settings, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, *, platform: Platform) -> None:
         self._app = app
-        self._clock = clock
-        self._buckets = TokenBuckets(settings.rate_limit_per_minute)
+        self._clock = platform.clock
+        self._wrong_keys = platform.wrong_keys
+        self._buckets = TokenBuckets(platform.settings.rate_limit_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, or answer 429."""
@@ -43,12 +42,11 @@ class RateLimit:
         """0.0 if the request may go on, and it is counted; else how long its sender has to wait."""
         address, now_ns = limit_key(scope["state"]["address"]), self._clock.now_ns()
         has_key = "x-api-key" in Headers(scope=scope)
-        wrong_keys = f"wrong keys {address}"
-        if has_key and (wait_s := self._buckets.wait_s(wrong_keys, now_ns)):
+        if has_key and (wait_s := self._wrong_keys.wait_s(address, now_ns)):
             return wait_s
         principal = await identify(Request(scope))
         if has_key and principal is None:
-            self._buckets.take(wrong_keys, now_ns)
+            self._wrong_keys.take(address, now_ns)
         return self._buckets.take(_who(principal, address), now_ns)
 
 

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Known, Moment
+from app.api.schemas.values import Asked, Config, Known, Moment
 from app.core.run_record import RunRecord
 from app.managers.system_manager import RunState, RunTicket
 from app.services.analytics.compare import RunComparison
 from app.threads.progress import RunProgress
 
-ConfigName = Annotated[str, Field(min_length=1, max_length=100)]
-InlineConfig = Annotated[dict[str, Any], Field(min_length=1)]
 Metrics = dict[str, float | None]
 
 HEADLINE = ("final_equity", "net_profit", "return_pct", "sharpe", "max_drawdown_pct", "trades")
@@ -24,11 +22,7 @@ HEADLINE = ("final_equity", "net_profit", "return_pct", "sharpe", "max_drawdown_
 class RunRequest(Asked):
     """What to run."""
 
-    config: ConfigName | InlineConfig = Field(
-        description="The name of a session config on the server, or a session config itself. "
-        "One that is sent may name shipped strategies and files of the strategies folder.",
-        examples=["example_session"],
-    )
+    config: Config
 
 
 class Progress(BaseModel):

@@ -1,29 +1,22 @@
 """The system: what it is asked to do, and what it says that it does."""
 
 from datetime import date
-from typing import Annotated, Any, Self
+from typing import Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Known, Moment, Whole
+from app.api.schemas.values import Asked, Config, Known, Moment, Whole
 from app.core.enums import SystemState
 from app.core.instants import utc
 from app.managers.system_manager.status import SystemStatus
 from app.threads.progress import RunProgress
 
-ConfigName = Annotated[str, Field(min_length=1, max_length=100)]
-InlineConfig = Annotated[dict[str, Any], Field(min_length=1)]
-
 
 class StartRequest(Asked):
     """Which session to start."""
 
-    config: ConfigName | InlineConfig = Field(
-        description="The name of a session config on the server, or a session config itself. "
-        "One that is sent may name shipped strategies and files of the strategies folder.",
-        examples=["example_session"],
-    )
+    config: Config
     paused: bool = Field(
         default=False, strict=True, description="Hold it before its first instant."
     )

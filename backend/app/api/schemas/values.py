@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -47,3 +47,14 @@ Moment = Annotated[
     Field(json_schema_extra={"format": "date-time"}),
 ]
 """An instant, written in UTC with ``Z``."""
+
+Config = Annotated[
+    Annotated[str, Field(min_length=1, max_length=100)]
+    | Annotated[dict[str, Any], Field(min_length=1)],
+    Field(
+        description="The name of a session config on the server, or a session config itself. "
+        "One that is sent may name shipped strategies and files of the strategies folder.",
+        examples=["example_session"],
+    ),
+]
+"""Which session is meant."""

@@ -19,8 +19,9 @@ from app.api.websocket.gateway import Gateway
 from app.api.websocket.limits import Allowance
 from app.api.websocket.origins import may_connect
 from app.api.websocket.protocol import Auth, CloseCode, ProtocolError
-from app.core.exceptions import TradingError
+from app.core.exceptions import AuthenticationError, RateLimitedError, TradingError
 from app.core.users import Principal
+from app.services.security.addresses import limit_key
 
 router = APIRouter()
 _NO_QUERY = (
@@ -79,16 +80,19 @@ class _Visit:
         offered = protocol.offered_credential(self._socket.scope["subprotocols"])
         try:
             if offered is not None and offered.token is not None:
-                principal = await self._identify(offered)
+                principal = await self._let_in(offered)
                 await self._accept()
             else:
                 with self._gateway.pending(address_of(self._socket)):
                     await self._accept()
                     async with asyncio.timeout(self._limits.login_s):
                         offered = offered or await self._first_message()
-                        principal = await self._identify(offered)
+                        principal = await self._let_in(offered)
         except TimeoutError:
             await self._turn_away(f"nobody logged in within {self._limits.login_s:g} s")
+        except RateLimitedError as error:
+            await self._accept()
+            await self._turn_away(str(error), CloseCode.RATE_LIMITED, ErrorCode.RATE_LIMITED)
         except TradingError as error:
             await self._accept()
             await self._turn_away(str(error))
@@ -110,6 +114,20 @@ class _Visit:
         if not isinstance(action, Auth):
             raise TradingError(_AUTH_FIRST)
         return action
+
+    async def _let_in(self, credential: Auth) -> Principal:
+        """Who it is; keys that open nothing are counted with those of requests."""
+        if credential.api_key is None:
+            return await self._identify(credential)
+        wrong_keys, now_ns = self._platform.wrong_keys, self._gateway.now_ns()
+        address = limit_key(address_of(self._socket) or "-")
+        if wait_s := wrong_keys.wait_s(address, now_ns):
+            raise RateLimitedError(f"too many wrong keys: go on in {wait_s:.1f} s", wait_s)
+        try:
+            return await self._identify(credential)
+        except AuthenticationError:
+            wrong_keys.take(address, now_ns)
+            raise
 
     async def _identify(self, credential: Auth) -> Principal:
         self._checked_s = self._loop.time()
@@ -236,7 +254,7 @@ class _Visit:
     async def _renew(self, client: Client, credential: Auth) -> None:
         """Take a newer token of the same user in place of the one that will expire."""
         try:
-            principal = await self._identify(credential)
+            principal = await self._let_in(credential)
         except TradingError as error:
             raise ProtocolError(ErrorCode.UNAUTHENTICATED, str(error)) from None
         if principal.user_id != client.principal.user_id:

@@ -17,7 +17,7 @@ from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
 from app.managers.execution_manager import ExecutionManager
-from app.managers.system_manager.conclusion import make_record, make_result, outcome
+from app.managers.system_manager.conclusion import make_info, make_record, outcome
 from app.managers.system_manager.figures import EndedRuns, session_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
@@ -41,6 +41,7 @@ from app.models.session_config import (
 from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
+from app.monitoring.telling import harmless
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -292,6 +293,7 @@ class SystemManager:
 
     # ── insides ──────────────────────────────────────────────────────────────
 
+    @harmless
     def _publish_status(self, channels: Collection[str]) -> None:
         run_id = self._run_id if self._run else None
         publish_status(self.hub, self.status(), self.get_session_data(), run_id, channels)
@@ -324,6 +326,7 @@ class SystemManager:
         elif run.control.stopping or perf_counter() - self._announced_s >= _ANNOUNCE_EVERY_S:
             self.announce()
 
+    @harmless
     def _tell(self, kind: str, **more: Any) -> None:
         """Tell of a change of state, and what the state is now."""
         if not self.hub.wanted:
@@ -385,8 +388,9 @@ class SystemManager:
             return
         folder = self._settings.runs_dir / f"{run.plan.config.session_name}-{self._run_id}"
         status, reason = outcome(run)
-        with Recorder(self._settings) as recorder:
-            result = make_result(run, run.log).compute()
+        result = RunResult(run.log).compute()
+        with Recorder(self._settings, run, result) as recorder:
+            result.info = make_info(run, run.log)
             record = make_record(
                 run,
                 result,
@@ -397,7 +401,7 @@ class SystemManager:
                 finished_ns=self._clock.now_ns(),
                 folder=folder,
             )
-            self.validation_file = recorder.keep(run, result, record)
+            self.validation_file = recorder.keep(record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
 

@@ -2,12 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Self
 
+from loguru import logger
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -33,26 +34,30 @@ _PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
 
 
 class Recorder:
-    """Keeps a run: a context, around working out what the run came to and `keep`.
+    """Keeps a run: a context, around what is still to be said of it and `keep`.
 
-    The rows are made and written in a thread of its own, ``Recorder``, while the caller's works
-    out the figures and writes the files: the database works outside the interpreter, and so does
-    what formats and compresses the files. The thread ends with the context.
+    What is recorded is made and written in a thread of its own, ``Recorder``, from the moment
+    the context is entered, while the caller's says what the run came to and writes the files:
+    the database works outside the interpreter, and so does what formats and compresses the
+    files. When the run is kept, the thread sees to the database's log, which nobody waits for.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, run: PlayedRun, result: RunResult) -> None:
         self._settings = settings
+        self._run = run
+        self._result = result
         self._thread = ThreadPoolExecutor(1, "Recorder")
 
     def __enter__(self) -> Self:
-        self._settled = self._thread.submit(self._settle)
+        self._trading = self._thread.submit(make_trading, self._run, self._result)
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._thread.shutdown()
+        self._thread.submit(_settle, self._settings)
+        self._thread.shutdown(wait=False)
 
-    def keep(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
-        """Record a run and write its files; the path of the validation file.
+    def keep(self, record: RunRecord) -> Path:
+        """Record the run and write its files; the path of the validation file.
 
         One transaction holds all rows, and it is committed when the files are there as well. If
         either fails, the record is as it was before and the run's folder goes again.
@@ -64,24 +69,19 @@ class Recorder:
         with ExitStack() as undo:
             undo.callback(shutil.rmtree, record.folder, ignore_errors=True)
             try:
-                path = self._keep_both(run, result, record)
+                path = self._keep_both(record)
             except (SQLAlchemyError, DatabaseError) as error:
                 raise _not_recorded(record, error) from error
             undo.pop_all()
         return path
 
-    def _keep_both(self, run: PlayedRun, result: RunResult, record: RunRecord) -> Path:
-        self._settled.result()
+    def _keep_both(self, record: RunRecord) -> Path:
         with session_factory(self._settings.database_url).begin() as db:
-            rows = self._thread.submit(_write_rows, db, run, result, record)
+            rows = self._thread.submit(_write_rows, db, record, self._trading)
             try:
-                return write_files(result, Path(record.folder), self._settings)
+                return write_files(self._result, Path(record.folder), self._settings)
             finally:
                 rows.result()
-
-    def _settle(self) -> None:
-        with session_factory(self._settings.database_url)() as db:
-            settle(db)
 
 
 def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
@@ -98,10 +98,18 @@ def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
         raise _not_recorded(records[0], error) from error
 
 
-def _write_rows(db: Session, run: PlayedRun, result: RunResult, record: RunRecord) -> None:
+def _write_rows(db: Session, record: RunRecord, trading: Future[RunTrading]) -> None:
     RunRepository(db).add(record)
-    trading = make_trading(run, result)
-    RunTradingRepository(db).add(record.id, trading, finished=record.finished_at)
+    RunTradingRepository(db).add(record.id, trading.result(), finished=record.finished_at)
+
+
+def _settle(settings: Settings) -> None:
+    """Let the database tidy up after itself; that it could not is mended by the next run."""
+    try:
+        with session_factory(settings.database_url)() as db:
+            settle(db)
+    except SQLAlchemyError as error:
+        logger.debug("the database's log was not moved: {}", error)
 
 
 def _not_recorded(record: RunRecord, error: SQLAlchemyError | DatabaseError) -> DatabaseError:

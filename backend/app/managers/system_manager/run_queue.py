@@ -38,6 +38,7 @@ from app.models.session_config import (
 from app.monitoring.channels import run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
+from app.monitoring.telling import harmless
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 
@@ -328,10 +329,10 @@ class RunQueue:
         self._move(job, RunState.RECORDING, None)
         if self._watching:
             sleep(_ANSWERING_S)
-        result.info = make_info(run, log)
         job.reason = reason
-        with Recorder(self._settings) as recorder:
-            recorder.keep(run, result, self._record_of(job, result, status))
+        with Recorder(self._settings, run, result) as recorder:
+            result.info = make_info(run, log)
+            recorder.keep(self._record_of(job, result, status))
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 
@@ -408,6 +409,7 @@ class RunQueue:
             self._changed.notify_all()
         self._tell(job)
 
+    @harmless
     def _tell(self, job: PlannedRun) -> None:
         if run_channel(job.id) in self._hub.wanted:
             publish_ticket(self._hub, job.ticket())

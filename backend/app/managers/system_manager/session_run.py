@@ -14,6 +14,7 @@ from app.managers.system_manager.session_plan import SessionPlan
 from app.managers.system_manager.wiring import Wiring, simulation_of
 from app.managers.system_manager.wording import explained
 from app.monitoring.hub import Hub
+from app.monitoring.telling import harmless
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.pace import Stopwatch
 from app.threads.sync import RunControl, wait_in_looks
@@ -55,7 +56,7 @@ class SessionRun:
         self.simulation = simulation_of(plan, streams.wanted_series(plan.symbols))
         streams.restart()
         self._streams = streams
-        self._feed = RunFeed(hub or Hub(), self.simulation, plan)
+        self._tell = harmless(RunFeed(hub or Hub(), self.simulation, plan).publish)
         self._announce = announce
         self._conclude = conclude
         self._ending = Lock()
@@ -127,11 +128,11 @@ class SessionRun:
 
     def _publish(self, data: SessionData) -> None:
         self._streams.publish(data)
-        self._feed.publish(data, is_racing=self.pace.is_free)
+        self._tell(data, is_racing=self.pace.is_free)
 
     def _on_progress(self) -> None:
         if not self.pace.is_free:
-            self._feed.publish(self.simulation.data)
+            self._tell(self.simulation.data)
         self._announce()
 
     def _block_entries(self) -> None:
@@ -149,7 +150,7 @@ class SessionRun:
         try:
             self.analysis.finished.wait()
             self.quality.finished.wait()
-            self._feed.publish(self.simulation.data)
+            self._tell(self.simulation.data)
             self.elapsed_s = perf_counter() - self._started_s
             self._conclude(self)
         except Exception as error:

@@ -17,10 +17,11 @@ def order_hash(log: RunLog) -> str:
     """
     symbols, strategies, fills = log.symbols, log.strategies, log.fills
     lines = [
-        f"order\t{order.id}\t{strategies[order.strategy]}\t{symbols[order.symbol]}\t{order.side}"
-        f"\t{abs(float(order.quantity))!r}\t{order.type}\t{order.time_in_force}"
+        f"order\t{order.id}\t{strategies[order.strategy]}\t{symbols[order.symbol]}"
+        f"\t{'buy' if order.quantity > 0 else 'sell'}\t{abs(float(order.quantity))!r}"
+        f"\t{order.type._value_}\t{order.time_in_force._value_}"
         f"\t{float(order.limit_price)!r}\t{float(order.stop_price)!r}\t{order.submitted_ns}"
-        f"\t{order.status}\t{order.filled_ns}\t{float(order.fill_price)!r}\n"
+        f"\t{order.status._value_}\t{order.filled_ns}\t{float(order.fill_price)!r}\n"
         for order in log.orders
     ]
     columns = (

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.core.enums import OrderStatus
-from app.core.orders import OrderEvents
+from app.core.orders import Instructions, OrderEvents
 from app.core.run_log import RunLog
 from app.core.trading_record import Columns
 from app.core.types import Floats, Int64s
@@ -30,7 +30,7 @@ _ASKED_FIELDS = (
 def order_columns(log: RunLog) -> Columns:
     """Every order, in the order they came, as `RunTrading.orders` has them."""
     of = _fields(log.orders, _ORDER_FIELDS)
-    asked = _fields(of["instructions"], _ASKED_FIELDS)
+    asked = _asked(of["instructions"])
     signed = np.array(of["quantity"], np.float64)
     quantity, filled = np.abs(signed), np.abs(np.array(of["filled_quantity"], np.float64))
     return {
@@ -65,6 +65,18 @@ def order_columns(log: RunLog) -> Columns:
 def _fields(values: Sequence[object], names: Sequence[str]) -> dict[str, list[Any]]:
     """Those attributes of all the values, as columns."""
     return {name: list(map(attrgetter(name), values)) for name in names}
+
+
+def _asked(instructions: Sequence[Instructions]) -> dict[str, list[Any]]:
+    """The fields of instructions as columns; most orders share theirs with others."""
+    keys = list(map(id, instructions))
+    shared = dict(zip(keys, instructions, strict=True))
+    columns = _fields(list(shared.values()), _ASKED_FIELDS)
+    if len(shared) == 1:
+        return {name: values * len(keys) for name, values in columns.items()}
+    places = dict(zip(shared, range(len(shared)), strict=True))
+    rows = [places[key] for key in keys]
+    return {name: [values[row] for row in rows] for name, values in columns.items()}
 
 
 def order_event_columns(log: RunLog) -> Columns:

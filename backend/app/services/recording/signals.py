@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import polars as pl
 
 from app.core.orders import Order
 from app.core.run_log import RunLog
@@ -55,7 +56,7 @@ def signal_columns(log: RunLog, orders: Sequence[Order], seen: Sequence[Seen]) -
 def contexts(signals: Columns) -> Mapping[int, str]:
     """What each signal saw, as JSON, by the number of its order."""
     prices = _numbers(np.asarray(signals["price"], np.float64))
-    seen = zip(signals["order"], prices, signals["indicators"], strict=True)
+    seen = zip(signals["order"], prices.to_list(), signals["indicators"], strict=True)
     return {order: f'{{"close": {price}, "indicators": {values}}}' for order, price, values in seen}
 
 
@@ -82,23 +83,25 @@ def _values(log: RunLog, orders: Sequence[Order], times: Int64s, seen: Sequence[
     groups: dict[tuple[int, str], list[Seen]] = {}
     for one in seen:
         groups.setdefault((one.strategy, one.symbol), []).append(one)
-    rows: dict[tuple[int, str], list[int]] = {}
-    for row, order in enumerate(orders):
-        rows.setdefault((order.strategy, log.symbols[order.symbol]), []).append(row)
-    for key, own in rows.items():
-        if declared := groups.get(key):
-            columns = [_numbers(one.as_of(times[own])) for one in declared]
-            pattern = ", ".join(
-                json.dumps(one.name).replace("%", "%%") + ": %s" for one in declared
-            )
-            for row, values in zip(own, zip(*columns, strict=True), strict=True):
-                texts[row] = f"{{{pattern % values}}}"
+    strategies = np.array([order.strategy for order in orders], np.int64)
+    symbols = np.array([order.symbol for order in orders], np.int64)
+    for (strategy, symbol), declared in groups.items():
+        own = (strategies == strategy) & (symbols == log.symbols.index(symbol))
+        members = {one.name: _numbers(one.as_of(times[own])) for one in declared}
+        for row, text in zip(np.flatnonzero(own).tolist(), _objects(members), strict=True):
+            texts[row] = text
     return texts
 
 
-def _numbers(values: Floats) -> list[str]:
+def _objects(members: Mapping[str, pl.Series]) -> list[str]:
+    """One JSON object a row, of members that are JSON already."""
+    parts: list[pl.Expr] = []
+    for name, values in members.items():
+        parts += [pl.lit(f"{', ' if parts else '{'}{json.dumps(name)}: "), pl.lit(values)]
+    return pl.select(pl.concat_str([*parts, pl.lit("}")])).to_series().to_list()
+
+
+def _numbers(values: Floats) -> pl.Series:
     """The numbers as JSON has them, ``null`` for what is none."""
-    texts = list(map(repr, values.tolist()))
-    for row in np.flatnonzero(~np.isfinite(values)).tolist():
-        texts[row] = "null"
-    return texts
+    known = pl.Series(np.where(np.isfinite(values), values, np.nan)).fill_nan(None)
+    return known.cast(pl.String).fill_null("null")

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
 from app.core.data_structures import BarColumns
 from app.core.types import Int64s
@@ -212,5 +213,5 @@ def _candle_rows(
 
 def _script_safe(value: object) -> str:
     """JSON that cannot end the script element it stands in."""
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+    text = to_json(value, inf_nan_mode="null").decode()
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

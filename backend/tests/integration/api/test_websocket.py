@@ -6,7 +6,8 @@ from contextlib import ExitStack, suppress
 from datetime import date
 from time import perf_counter
 from typing import Any
-from urllib.request import urlopen
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection
 
+from app.api.app import create_app
 from app.api.websocket.limits import Limits
 from app.core.users import Role
 from app.services.security.keys import new_api_key, secret_hash
@@ -120,6 +122,24 @@ def test_a_wrong_token_is_turned_away(live: LiveServer) -> None:
         assert closed(ws)[1] == 4401
     with live.connect("mismartera", "key.wrong") as ws:
         assert closed(ws)[1] == 4401
+
+
+def test_wrong_keys_are_counted_with_those_of_requests(api: Api) -> None:
+    settings = api.settings.model_copy(update={"rate_limit_per_minute": 3})
+    app = create_app(settings, system=api.system, clock=api.clock)
+    with LiveServer(app) as server:
+        codes = []
+        for number in range(4):
+            with server.connect("mismartera", f"key.mm_wrong{number}") as ws:
+                codes.append(closed(ws)[1])
+        assert codes == [4401] * 3 + [4429]
+        url = f"http://{server.address}/api/v1/auth/me"
+        with pytest.raises(HTTPError) as refused:
+            urlopen(Request(url, headers={"X-API-Key": "mm_wrong4"}), timeout=PATIENCE_S)
+        assert refused.value.code == 429
+        api.clock.advance(20)
+        with server.connect("mismartera", "key.mm_wrong5") as ws:
+            assert closed(ws)[1] == 4401
 
 
 def test_who_says_nothing_is_turned_away(api: Api, live: LiveServer) -> None:
@@ -564,6 +584,24 @@ def test_a_server_that_stops_says_goodbye(api: Api, viewer_token: str) -> None:
         assert closed(ws)[1:] == (1001, "the server stops")
         assert closed(other)[1:] == (1001, "the server stops")
     assert api.system.hub.wanted == frozenset()
+
+
+def test_a_session_goes_on_when_it_cannot_be_told_of(
+    stored: Api, live: LiveServer, viewer_token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("nothing can be told")
+
+    stored.system.start(config())
+    assert stored.system.wait(PATIENCE_S)
+    assert stored.system.record is not None
+    told = stored.system.record
+    with live.client(viewer_token, "bars:AAPL:1m", "orders", "session", "events"):
+        monkeypatch.setattr(stored.system.hub, "publish", fail)
+        stored.system.start(config())
+        assert stored.system.wait(PATIENCE_S)
+    assert stored.system.record is not told
+    assert (stored.system.record.status, stored.system.record.bars) == (told.status, told.bars)
 
 
 def test_a_session_goes_on_when_its_clients_have_gone(

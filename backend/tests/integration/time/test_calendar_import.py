@@ -136,6 +136,27 @@ def test_a_users_override_wins_and_survives_an_import(sessions: sessionmaker[Ses
         assert nse.is_holiday(db, date(2026, 2, 1)) == (True, "no session after all")
 
 
+def test_a_calendar_is_made_once_and_anew_when_a_day_changes(
+    sessions: sessionmaker[Session],
+) -> None:
+    day = date(2024, 7, 2)
+    strike = CalendarOverride(
+        exchange_group="US_EQUITY",
+        day=CalendarDay(date=day, name="a strike", hours=None),
+        source="the newspaper",
+        source_date=day,
+    )
+    with sessions() as db:
+        calendars = CalendarRepository(db)
+        before = calendars.market_calendar("US_EQUITY", "EQUITY")
+        assert calendars.market_calendar("US_EQUITY", "EQUITY") is before
+        calendars.put_overrides([strike])
+        during = calendars.market_calendar("US_EQUITY", "EQUITY")
+        db.rollback()
+        after = calendars.market_calendar("US_EQUITY", "EQUITY")
+    assert [c.session(day).is_trading_day for c in (before, during, after)] == [True, False, True]
+
+
 def test_a_correction_from_the_same_source_replaces_the_stored_one(
     sessions: sessionmaker[Session],
 ) -> None:
