@@ -67,7 +67,8 @@ def start(
     config = session_config_of(platform, asked.config, body)
     queue, details = platform.system.get_run_queue(), {"session_name": config.session_name}
     planned = queue.plan(config)
-    with platform.work() as work:  # what cannot be written down is not run
+    # what cannot be written down is not run
+    with queue.cancelled_on_error(planned), platform.work() as work:
         audited(work, actor, request, "run.start", f"run:{planned.id}", details)
         ticket = queue.enqueue(planned)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{ticket.id}"

@@ -1,7 +1,8 @@
 """RunQueue: backtests one after the other, whatever session is going on beside them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Condition, Thread
@@ -179,6 +180,16 @@ class RunQueue:
             self._ensure_worker()
             self._changed.notify_all()
             return self._ticket_of(job)
+
+    @contextmanager
+    def cancelled_on_error(self, job: PlannedRun) -> Iterator[None]:
+        """Around the unit of work that `job` is enqueued in: if it fails, the run is cancelled."""
+        try:
+            yield
+        except BaseException:
+            with suppress(DataNotFoundError, WrongStateError):
+                self.cancel(job.id)
+            raise
 
     def ticket(self, run_id: UUID | str) -> RunTicket | None:
         """The run with that id, or the only one whose id begins so; None for one not known here."""

@@ -16,6 +16,7 @@ from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.session_plan import plan_alone
 from app.monitoring.channels import Channel
 from app.repositories.audit_repository import AuditRepository
+from app.repositories.unit_of_work import UnitOfWork
 from tests import session_strategies
 from tests.api_fixtures import Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
@@ -398,6 +399,28 @@ def test_runs_are_filtered_and_sorted(runs: Runs) -> None:
     page = runs.client.get("/api/v1/runs", params={"limit": 1}).json()
     rest = runs.client.get("/api/v1/runs", params={"cursor": page["next_cursor"]}).json()
     assert [each["id"] for each in (page["items"] + rest["items"])] == [second["id"], first["id"]]
+
+
+def test_what_cannot_be_written_down_is_not_run(
+    runs: Runs, held: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = runs.start(HELD)["id"]
+    assert held.begun.wait(PATIENCE_S)
+    config = runs.named("one", sample_config())
+    leave = UnitOfWork.__exit__
+
+    def fail_once(work: UnitOfWork, *error: Any) -> None:
+        monkeypatch.setattr(UnitOfWork, "__exit__", leave)
+        refused = DatabaseError("the disk is full")
+        leave(work, type(refused), refused, None)
+        raise refused
+
+    monkeypatch.setattr(UnitOfWork, "__exit__", fail_once)
+    answer = runs.client.post("/api/v1/runs", json={"config": config})
+    assert answer.status_code == 500
+    on_their_way = runs.client.get("/api/v1/runs/queue").json()["items"]
+    assert [run["id"] for run in on_their_way] == [first]
+    held.opened.set()
 
 
 def test_who_asked_is_in_the_audit_log(runs: Runs, held: Gate) -> None:
