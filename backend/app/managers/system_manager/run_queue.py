@@ -3,7 +3,7 @@
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from threading import Condition, Thread
 from time import sleep
@@ -14,16 +14,10 @@ from loguru import logger
 
 from app.config.settings import Settings
 from app.core.exceptions import DataNotFoundError, RateLimitedError, WrongStateError
-from app.core.instants import utc
-from app.core.run_record import RunRecord, RunStatus
-from app.managers.system_manager.conclusion import (
-    defined_metrics,
-    make_info,
-    make_record,
-    outcome,
-)
+from app.managers.system_manager.conclusion import defined_metrics, make_info, outcome
 from app.managers.system_manager.figures import EndedRuns, done_figures
 from app.managers.system_manager.inline_run import InlineRun
+from app.managers.system_manager.planned_run import PlannedRun
 from app.managers.system_manager.record_keeping import Recorder, add_unplayed
 from app.managers.system_manager.run_feed import publish_ticket
 from app.managers.system_manager.run_ticket import RunState, RunTicket
@@ -60,42 +54,6 @@ _NEVER_BEGAN = "it never began: the server was shut down while it waited"
 _SHUT_DOWN = "the server was shut down"
 
 Wanted = Callable[[RunState], bool]
-
-
-@dataclass(slots=True, eq=False)
-class PlannedRun:
-    """A run on its way; `run` is not started before its turn. Only a RunQueue changes it."""
-
-    run: InlineRun
-    submitted_ns: int
-    config: Mapping[str, Any]
-    id: UUID
-    state: RunState = RunState.QUEUED
-    reason: str | None = None
-    stopped_because: str | None = None
-    metrics: Mapping[str, float | None] | None = None
-    started_ns: int | None = None
-    finished_ns: int | None = None
-
-    def ticket(self, position: int | None = None) -> RunTicket:
-        """The run as it is now."""
-        plan = self.run.plan
-        started, finished = self.started_ns, self.finished_ns
-        return RunTicket(
-            id=self.id,
-            session_name=plan.config.session_name,
-            mode=plan.config.mode.value,
-            symbols=plan.symbols,
-            config=self.config,
-            state=self.state,
-            reason=self.reason,
-            position=position,
-            progress=self.run.board.latest,
-            metrics=self.metrics,
-            submitted_at=utc(self.submitted_ns),
-            started_at=None if started is None else utc(started),
-            finished_at=None if finished is None else utc(finished),
-        )
 
 
 class RunQueue:
@@ -343,23 +301,9 @@ class RunQueue:
         job.reason = reason
         with Recorder(self._settings, run, result) as recorder:
             result.info = make_info(run, log)
-            recorder.keep(self._record_of(job, result, status))
+            recorder.keep(job.record(result, status, self._settings.runs_dir))
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
-
-    def _record_of(self, job: PlannedRun, result: RunResult, status: RunStatus) -> RunRecord:
-        name = job.run.plan.config.session_name
-        assert job.finished_ns is not None  # noqa: S101  # it is set when a run is over
-        return make_record(
-            job.run,
-            result,
-            run_id=job.id,
-            status=status,
-            reason=job.reason,
-            started_ns=job.started_ns or job.submitted_ns,
-            finished_ns=job.finished_ns,
-            folder=self._settings.runs_dir / f"{name}-{job.id}",
-        )
 
     def _drop(self, jobs: Sequence[PlannedRun], reason: str) -> None:
         """Take runs that wait off the queue; its lock is held."""
@@ -370,9 +314,9 @@ class RunQueue:
             self._remember(job)
 
     def _record_unplayed(self, jobs: Sequence[PlannedRun]) -> None:
-        """Record runs that were never begun, so that who asked for them learns what became."""
-        records = [self._record_of(job, _nothing_done(job.run), "stopped") for job in jobs]
-        add_unplayed(records, self._settings)
+        """Record runs that were never begun."""
+        folder = self._settings.runs_dir
+        add_unplayed([job.unplayed_record(folder) for job in jobs], self._settings)
 
     # ── insides ──────────────────────────────────────────────────────────────
 
@@ -437,8 +381,3 @@ class RunQueue:
         while len(self._ended) > _REMEMBERED:
             self._ended.popitem(last=False)
         self._changed.notify_all()
-
-
-def _nothing_done(run: InlineRun) -> RunResult:
-    log = run.simulation.stepper.finish()
-    return RunResult(log, make_info(run, log))
