@@ -138,6 +138,8 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
     """One that waits is not begun; one that runs ends where it is. Both are recorded so."""
     runs = platform.system.get_run_queue()
     known = runs.ticket(run_id)
+    if known is None and _session_ticket(platform, run_id) is not None:
+        raise WrongStateError(f"run {run_id} is the session's: end it by /system/stop")
     if known is None:
         record = _record(platform, run_id)
         raise WrongStateError(
@@ -186,9 +188,18 @@ def _record(platform: Platform, run_id: str) -> RunRecord:
 def _followed(platform: Platform, run_id: str, wait_s: float, *, figures: bool) -> RunTicket | None:
     runs = platform.system.get_run_queue()
     ticket = runs.ticket(run_id)
-    if ticket is None or not wait_s:
+    if ticket is None:
+        return _session_ticket(platform, run_id)
+    if not wait_s:
         return ticket
     return runs.wait(ticket.id, wait_s, _has_figures if figures else _has_ended)
+
+
+def _session_ticket(platform: Platform, run_id: str) -> RunTicket | None:
+    """The session's run, if it is that one."""
+    ticket = platform.system.session_ticket()
+    is_it = ticket is not None and ticket.id.hex.startswith(run_id.replace("-", "").lower())
+    return ticket if is_it else None
 
 
 def _has_figures(state: RunState) -> bool:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.config.settings import HOME, Settings, get_settings
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError, WrongStateError
+from app.core.instants import utc
 from app.core.run_record import RunRecord
 from app.core.session_data import SessionData
 from app.managers.data_manager import DataManager
@@ -22,6 +23,7 @@ from app.managers.system_manager.figures import EndedRuns, session_figures
 from app.managers.system_manager.record_keeping import Recorder
 from app.managers.system_manager.run_feed import event, publish_status
 from app.managers.system_manager.run_queue import RunQueue
+from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
@@ -259,6 +261,27 @@ class SystemManager:
             run_id=self._run_id if run else None,
         )
 
+    def session_ticket(self) -> RunTicket | None:
+        """The session's run as one of the queue is told, the last one's too; None before any."""
+        run = self._run
+        if run is None:
+            return None
+        return RunTicket(
+            id=self._run_id,
+            session_name=run.plan.config.session_name,
+            mode=run.plan.config.mode.value,
+            symbols=run.plan.symbols,
+            config=run.plan.config.to_dict(),
+            state=self._run_state(run),
+            reason=self.reason,
+            position=None,
+            progress=run.board.latest,
+            metrics=None,
+            submitted_at=utc(self._started_ns),
+            started_at=utc(self._started_ns),
+            finished_at=None,
+        )
+
     def session_scores(self) -> dict[str, list[SessionScore]]:
         """Per symbol, how complete each session is that has begun; empty before the first."""
         run = self._run
@@ -297,6 +320,11 @@ class SystemManager:
     def _publish_status(self, channels: Collection[str]) -> None:
         run_id = self._run_id if self._run else None
         publish_status(self.hub, self.status(), self.get_session_data(), run_id, channels)
+
+    def _run_state(self, run: SessionRun) -> RunState:
+        if run.ended.is_set():
+            return RunState.FAILED if self.record is None else RunState(self.record.status)
+        return RunState.RECORDING if run.has_decided else RunState.RUNNING
 
     def _require_none_running(self) -> None:
         if self.is_running():

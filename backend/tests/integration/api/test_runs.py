@@ -249,6 +249,25 @@ def test_a_session_goes_on_beside_them(runs: Runs, held: Gate) -> None:
     assert runs.api.system.is_running()
 
 
+def test_the_session_is_a_run_too(runs: Runs) -> None:
+    config = runs.named("session", sample_config())
+    started = runs.client.post("/api/v1/system/start", json={"config": config, "paused": True})
+    run_id = started.json()["run_id"]
+    runs.client.post("/api/v1/system/step", json={"count": 2})
+    going = runs.get(run_id, wait_s=PATIENCE_S)
+    assert (going["status"], going["progress"]["bars"]) == ("running", 4)
+    assert (going["metrics"], going["finished_at"], going["position"]) == (None, None, None)
+    assert going["strategies"] == ["bracketed", "buyer"]
+    refused = runs.client.post(f"/api/v1/runs/{run_id}/cancel")
+    assert refused.status_code == 409
+    assert "/system/stop" in refused.json()["error"]["message"]
+    runs.client.post("/api/v1/system/stop")
+    assert runs.api.system.wait(PATIENCE_S)
+    over = runs.get(run_id)
+    assert (over["status"], over["progress"]) == ("stopped", None)
+    assert over["finished_at"] is not None
+
+
 # ── ended early ──────────────────────────────────────────────────────────────
 
 
