@@ -129,6 +129,8 @@ def _refusal(rule: str, principal: Principal) -> str | None:
     if needed is PUBLIC:
         return None
     if not principal.may(needed):
+        if principal.api_key_id is not None:
+            return f"this needs the role {needed}; the key's scopes make it a {principal.role}"
         return f"this needs the role {needed}; yours is {principal.role}"
     if rule in LOGIN_ONLY and principal.api_key_id is not None:
         return "an API key cannot do this: log in with your password"
