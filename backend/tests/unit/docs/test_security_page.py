@@ -56,9 +56,11 @@ def test_the_commands_are_commands() -> None:
             assert not word.startswith("-") or found.option(word), line
 
 
-def test_the_password_of_the_page_is_accepted_and_not_every_one() -> None:
-    (typed,) = re.findall(r'"password": "(.*?)"', PAGE)
-    passwords.require_good_password(typed, "alice")
+def test_the_passwords_of_the_page_are_accepted_and_not_every_one() -> None:
+    typed = re.findall(r'"username": "(.*?)", "password": "(.*?)"', PAGE)
+    assert [username for username, _ in typed] == ["bob", "alice"]
+    for username, password in typed:
+        passwords.require_good_password(password, username)
     with pytest.raises(ConfigurationError):
         passwords.require_good_password("alice alice", "alice")
 
