@@ -96,7 +96,8 @@ class Observer:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = _template(scope)
         method = scope.get("method", "WEBSOCKET")
-        self._metrics.note_request(method, route, status, seconds)
+        is_request = scope["type"] == "http"  # a WebSocket's life is not how long an answer took
+        self._metrics.note_request(method, route, status, seconds if is_request else None)
         principal = scope["state"].get("principal")
         path = UNMATCHED if route == UNMATCHED else shown_path(scope["path"])
         logger.info(

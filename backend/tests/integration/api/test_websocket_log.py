@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from app.monitoring.logs import configure_logging, show_problems_on_terminal
 from tests.api_fixtures import Api
-from tests.api_server import LiveServer, limit
+from tests.api_server import LiveServer, limit, receive, say
 from tests.system_fixtures import until
 
 PATH = "/api/v1/websocket/stream"
@@ -114,3 +114,30 @@ def test_an_address_that_is_none_is_not_written_down(
     assert "hunter2" not in line
     assert capsys.readouterr().err == ""
     assert counted(api, "mismartera_requests_total", "unmatched") == {"403": 1.0}
+
+
+def test_the_user_who_logged_in_is_named(
+    api: Api, live: LiveServer, log: Path, viewer_token: str
+) -> None:
+    with live.client(viewer_token):
+        pass
+    with live.connect() as socket:
+        say(socket, action="auth", token=viewer_token)
+        assert receive(socket)["type"] == "authenticated"
+    with live.connect() as socket:
+        say(socket, action="ping")
+        assert receive(socket)["type"] == "error"
+    told = sorted(line.split(" ")[-1] for line in lines(log, 3))
+    assert told == ["user=-", "user=viewer", "user=viewer"]
+
+
+def test_how_long_websockets_live_is_not_how_long_requests_take(
+    api: Api, live: LiveServer, log: Path, viewer_token: str
+) -> None:
+    with live.client(viewer_token):
+        pass
+    with pytest.raises(InvalidStatus):
+        live.connect(path=PATH + "?x=1")
+    lines(log, 2)
+    assert counted(api, "mismartera_requests_total") == {"101": 1.0, "400": 1.0}
+    assert counted(api, "mismartera_request_seconds_count") == {}
