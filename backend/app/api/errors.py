@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from loguru import logger
+from sqlalchemy import exc as sql
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
@@ -121,7 +122,19 @@ def surprise(request: Request, error: Exception) -> Response:
     """What an error outside the tree is answered with; the log alone has what it says."""
     request_id = getattr(request.state, "request_id", "-")
     logger.opt(exception=error).error("{} {}", request.method, shown_path(request.scope["path"]))
+    if isinstance(error, sql.SQLAlchemyError):
+        message = _database_trouble(error, request_id)
+        return error_response(500, ErrorCode.DATABASE_ERROR, message)
     return error_response(500, ErrorCode.INTERNAL_ERROR, _UNSEEN.format(request_id))
+
+
+def _database_trouble(error: sql.SQLAlchemyError, request_id: str) -> str:
+    """What a database says of itself may name its host and its users: the log alone has it."""
+    if isinstance(error, sql.OperationalError | sql.InterfaceError | sql.TimeoutError):
+        is_locked = "locked" in str(getattr(error, "orig", ""))
+        reason = "is locked by another program" if is_locked else "does not answer"
+        return f"the database {reason}: try again; the log has more under request id {request_id}"
+    return f"the database refused what was asked: the log has it under request id {request_id}"
 
 
 def _details(error: tree.TradingError) -> list[ErrorDetail]:

@@ -1,7 +1,8 @@
 """Many rows at once: the fastest way each database has, inside the caller's unit of work."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +17,9 @@ from app.core.types import Int64s
 
 _CHUNK = 200
 """Rows a statement: SQLite takes 32,766 values in one, and no table has 150 columns."""
+
+PATIENCE_S = 60
+"""How long what a run did waits for another program that has SQLite's database locked."""
 
 _TIMES_OF_ROWS = ("created_at", "updated_at")
 
@@ -54,6 +58,24 @@ def instants(times_ns: Int64s | Sequence[int]) -> list[str | None]:
     stamps = np.datetime_as_string(array.view("datetime64[ns]").astype("datetime64[us]"))
     texts = ";".join(stamps.tolist()).replace("T", " ").split(";")
     return [text if ns else None for text, ns in zip(texts, array.tolist(), strict=True)]
+
+
+@contextmanager
+def patience(db: Session) -> Iterator[None]:
+    """Wait up to `PATIENCE_S` while another program has the database locked: nobody else does.
+
+    For what took long to come to and would be lost. Only SQLite gives up; PostgreSQL waits.
+    """
+    connection = db.connection()
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    usual_ms = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={PATIENCE_S * 1_000}")
+    try:
+        yield
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual_ms}")
 
 
 def settle(db: Session) -> None:

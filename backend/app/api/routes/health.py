@@ -25,7 +25,7 @@ class PartHealth(BaseModel):
     status: Level
     required: bool = Field(description="Whether the platform is of no use without it.")
     latency_ms: float = Field(ge=0, examples=[0.4])
-    message: str = Field(examples=["schema 0009"])
+    message: str = Field(examples=["schema 0010"])
 
 
 class DetailedHealth(BaseModel):

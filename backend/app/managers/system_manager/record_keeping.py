@@ -20,7 +20,7 @@ from app.managers.system_manager.played_run import PlayedRun
 from app.managers.system_manager.wording import in_words
 from app.models.database import session_factory
 from app.models.session_config import AssetClass
-from app.repositories.bulk import settle
+from app.repositories.bulk import PATIENCE_S, patience, settle
 from app.repositories.run_repository import RunRepository
 from app.repositories.run_trading_repository import RunTradingRepository
 from app.services.analytics.result import RunResult
@@ -76,7 +76,7 @@ class Recorder:
         return path
 
     def _keep_both(self, record: RunRecord) -> Path:
-        with session_factory(self._settings.database_url).begin() as db:
+        with session_factory(self._settings.database_url).begin() as db, patience(db):
             rows = self._thread.submit(_write_rows, db, record, self._trading)
             try:
                 return write_files(self._result, Path(record.folder), self._settings)
@@ -114,9 +114,12 @@ def _settle(settings: Settings) -> None:
 
 def _not_recorded(record: RunRecord, error: SQLAlchemyError | DatabaseError) -> DatabaseError:
     reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    remedy = "mend the database (`db check`) and run it again"
+    if "locked" in reason:
+        remedy = f"another program kept the database for {PATIENCE_S} s: end it, and run it again"
     return DatabaseError(
         f"the run {record.id} could not be recorded ({reason}): neither rows nor files of it "
-        "were kept; mend the database (`db check`) and run it again"
+        f"were kept; {remedy}"
     )
 
 

@@ -1,5 +1,6 @@
 """Why a run or a strategy ended, in words."""
 
+from app.monitoring.secrecy import mask
 from app.services.simulation.stepper import StrategyFailure
 
 
@@ -14,6 +15,7 @@ def explained(thread: str, error: BaseException) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """An error with its kind and the notes added to it."""
+    """An error with its kind and the notes added to it; secrets are masked, for it is kept."""
     notes = "; ".join(getattr(error, "__notes__", ()))
-    return f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    text = f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
+    return mask(text, sentences=True)

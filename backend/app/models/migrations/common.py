@@ -57,6 +57,20 @@ def refuse_update(table: str) -> None:
     )
 
 
+def refuse_replacement(table: str, message: str) -> None:
+    """Let SQLite refuse to put a row of `table` in another's place.
+
+    `INSERT OR REPLACE` removes the old row without asking the triggers of updates and deletions;
+    PostgreSQL has no such statement.
+    """
+    if op.get_context().dialect.name == "sqlite":
+        known = f"(SELECT id FROM {table})"  # noqa: S608 - one of our own tables
+        op.execute(
+            f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} "
+            f"WHEN NEW.id IN {known} BEGIN SELECT RAISE(ABORT, '{message}'); END"
+        )
+
+
 def refuse_delete(table: str) -> None:
     """Let the database refuse to remove rows of `table`, or to put new ones in their place."""
     message = f"rows of {table} are never removed"
@@ -65,12 +79,7 @@ def refuse_delete(table: str) -> None:
             f"CREATE TRIGGER {table}_kept BEFORE DELETE ON {table} "
             f"BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )
-        # INSERT OR REPLACE removes the old row without asking the trigger above
-        known = f"(SELECT id FROM {table})"  # noqa: S608 - one of our own tables
-        op.execute(
-            f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} "
-            f"WHEN NEW.id IN {known} BEGIN SELECT RAISE(ABORT, '{message}'); END"
-        )
+        refuse_replacement(table, message)
         return
     op.execute(
         f"CREATE FUNCTION {table}_refuse_delete() RETURNS trigger AS $$ "

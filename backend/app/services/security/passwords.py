@@ -53,6 +53,7 @@ _ONLY_WORDS = re.compile(
 _AROUND = string.digits + string.punctuation + " "
 _READ_AS = str.maketrans("01345@$!", "oieasasi")
 _ORNAMENT = re.compile(r"[\W\d_]+")
+_PARTS = re.compile(r"[\W_]+")
 
 
 def hash_password(password: str) -> str:
@@ -87,16 +88,20 @@ def _fault(password: str, username: str) -> str | None:
     if not SHORTEST <= len(password) <= LONGEST:
         return f"it has {len(password)} characters, {SHORTEST} to {LONGEST} are needed"
     plain = password.lower()
-    if username and len(plain.replace(username, "")) < _LEAST_BESIDE_NAME:
+    beside = plain.replace(username, "") if username else plain
+    if len(beside) < _LEAST_BESIDE_NAME:
         return "it is little more than the user's name; take several words instead"
-    if _is_common(plain):
+    if _is_common(plain) or _is_common(beside):
         return "it is among those tried first; take several words that do not belong together"
     return None
 
 
 def _is_common(plain: str) -> bool:
     """Few characters, a walk over the keyboard, or common words with digits around them."""
+    unparted = _PARTS.sub("", plain)
     if len(set(plain)) < _LEAST_DISTINCT or _is_walk(plain):
+        return True
+    if 2 * len(unparted) > len(plain) and _is_walk(unparted):
         return True
     core = plain.strip(_AROUND).translate(_READ_AS)
     readings = (_ORNAMENT.sub("", plain), _ORNAMENT.sub("", core))

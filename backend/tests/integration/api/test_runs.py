@@ -18,7 +18,7 @@ from app.monitoring.channels import Channel
 from app.repositories.audit_repository import AuditRepository
 from app.repositories.unit_of_work import UnitOfWork
 from tests import session_strategies
-from tests.api_fixtures import Api
+from tests.api_fixtures import SECRET, Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
 from tests.system_fixtures import PATIENCE_S, Gate, session_config
 
@@ -117,6 +117,21 @@ def test_a_run_that_cannot_be_recorded_has_failed(
         run = runs.finished(sample_config())
     assert (run["status"], run["reason"]) == ("failed", "DatabaseError: the disk is full")
     assert runs.finished(sample_config())["status"] == "completed"
+
+
+def test_a_secret_in_an_error_of_a_strategy_is_kept_nowhere(runs: Runs) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError(f"refused: Bearer abcdefgh12345678, {SECRET}")
+
+    session_strategies.HOOKS["on_bar"] = fail
+    run = runs.finished(HELD)
+    session_strategies.HOOKS.clear()
+    assert "RuntimeError: refused: Bearer ***, ***" in run["reason"]
+    folder = next(runs.api.settings.runs_dir.glob(f"*-{run['id']}"))
+    kept = [path.read_bytes() for path in folder.iterdir()]
+    kept += [path.read_bytes() for path in runs.api.settings.data_dir.glob("*.db*")]
+    assert len(kept) > 5
+    assert not [text for text in kept if SECRET.encode() in text or b"abcdefgh1234" in text]
 
 
 # ── refused ──────────────────────────────────────────────────────────────────

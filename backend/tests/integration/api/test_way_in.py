@@ -2,7 +2,9 @@
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter, process_time
@@ -11,9 +13,13 @@ from typing import Any
 import pytest
 from fastapi import FastAPI, Request
 from loguru import logger
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
+from app.models import database
+from app.models.database import session_factory
 from app.monitoring.logs import configure_logging
 from app.repositories.credential_repository import ApiKeyRepository
 from tests.api_fixtures import Api
@@ -95,6 +101,32 @@ def test_errors_and_surprises_carry_the_same_headers_and_the_one_form(api: Api, 
     assert trouble["request_id"] == access["request_id"] == "abc"
     assert access["message"].startswith("GET /broken 500 ")
     assert "hunter22" not in answer.text + log.read_text()
+
+
+def test_a_database_that_is_locked_or_gone_is_told_as_one(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @api.app.get("/gone")
+    def gone() -> None:
+        told = ConnectionError("connection to server at 10.0.0.7, user mismartera: refused")
+        raise OperationalError("SELECT 1", None, told)
+
+    client = api.as_("trader")
+    monkeypatch.setattr(database, "SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50",))
+    address = api.settings.database_url
+    session_factory(address).kw["bind"].dispose()
+    with closing(sqlite3.connect(make_url(address).database or "")) as other_program:
+        other_program.execute("BEGIN IMMEDIATE")
+        locked = client.post("/api/v1/api-keys", json={"name": "a", "scopes": ["read"]})
+    assert locked.status_code == 500
+    assert locked.json()["error"]["code"] == "DATABASE_ERROR"
+    assert "is locked by another program: try again" in locked.json()["error"]["message"]
+    answer = client.get("/gone")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "DATABASE_ERROR")
+    assert "the database does not answer" in answer.json()["error"]["message"]
+    assert "10.0.0.7" not in answer.text
+    made = client.post("/api/v1/api-keys", json={"name": "a", "scopes": ["read"]})
+    assert made.status_code == 201
 
 
 def test_one_line_tells_who_asked_what(api: Api, log: Path) -> None:

@@ -136,7 +136,8 @@ def test_wrong_keys_are_counted_with_those_of_requests(api: Api) -> None:
         url = f"http://{server.address}/api/v1/auth/me"
         with pytest.raises(HTTPError) as refused:
             urlopen(Request(url, headers={"X-API-Key": "mm_wrong4"}), timeout=PATIENCE_S)
-        assert refused.value.code == 429
+        with refused.value as answer:
+            assert answer.code == 429
         api.clock.advance(20)
         with server.connect("mismartera", "key.mm_wrong5") as ws:
             assert closed(ws)[1] == 4401

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.exceptions import ConfigurationError, DataNotFoundError
@@ -102,9 +102,18 @@ def test_a_stored_run_cannot_be_changed(sessions: sessionmaker[Session]) -> None
         assert RunRepository(db).get(RECORD.id) == RECORD
 
 
+def test_a_stored_run_cannot_be_replaced(sessions: sessionmaker[Session]) -> None:
+    replace_all = "INSERT OR REPLACE INTO backtest_runs SELECT * FROM backtest_runs"
+    _store(sessions, RECORD)
+    with sessions() as db:
+        is_sqlite = db.connection().dialect.name == "sqlite"
+        with pytest.raises(DBAPIError, match="never change" if is_sqlite else "syntax error"):
+            db.execute(text(replace_all))
+
+
 def test_a_run_is_stored_once(sessions: sessionmaker[Session]) -> None:
     _store(sessions, RECORD)
-    with pytest.raises(IntegrityError, match=r"(?i)unique"):
+    with pytest.raises(IntegrityError, match=r"(?i)unique|never change"):
         _store(sessions, RECORD)
 
 

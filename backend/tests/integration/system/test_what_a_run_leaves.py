@@ -2,7 +2,9 @@
 
 import csv
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,11 +12,15 @@ from typing import Any
 
 import polars as pl
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
 
 from app import __version__
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderStatus
-from tests.system_fixtures import FREE, Installation, minutes, session_config
+from app.models import database
+from app.models.database import session_factory
+from tests.system_fixtures import FREE, PATIENCE_S, Installation, minutes, session_config
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6)]
 COSTS = {
@@ -87,6 +93,23 @@ def test_every_field_of_the_record(market: Installation) -> None:
     assert record.metrics["slippage"] == pytest.approx(0.4)
     assert record.metrics["fills"] == 2
     json.dumps(record.metrics, allow_nan=False)
+
+
+def test_a_run_waits_for_a_program_that_has_the_database_locked(
+    market: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "SQLITE_PRAGMAS", ("PRAGMA busy_timeout=50",))
+    address = market.settings.database_url
+    session_factory(address).kw["bind"].dispose()
+    system = market.system()
+    with closing(sqlite3.connect(make_url(address).database or "")) as other_program:
+        other_program.execute("BEGIN IMMEDIATE")
+        system.start(config("Buyer"))
+        assert not system.wait(1.0)
+    assert system.wait(PATIENCE_S)
+    assert [record.status for record in market.records()] == ["completed"]
+    with session_factory(address)() as db:
+        assert db.execute(text("PRAGMA busy_timeout")).scalar_one() == 50
 
 
 def test_a_recorded_config_runs_again(market: Installation) -> None:

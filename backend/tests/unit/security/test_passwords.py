@@ -102,6 +102,8 @@ GUESSED_FIRST = [
     "Mismartera123",
     "secretpassword",
     "!!!!!!!!!!!!!!",
+    "blau blau blau",
+    "123 456 789 0",
 ]
 FINE = [
     GOOD,
@@ -119,6 +121,12 @@ FINE = [
 
 @pytest.mark.parametrize("password", GUESSED_FIRST)
 def test_what_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^password: it is among those tried first"):
+        require_good_password(password, "alice")
+
+
+@pytest.mark.parametrize("password", ["alice1234567890", "alice blaublaublau"])
+def test_what_is_guessed_first_is_refused_beside_the_users_name(password: str) -> None:
     with pytest.raises(ConfigurationError, match=r"^password: it is among those tried first"):
         require_good_password(password, "alice")
 
