@@ -3,7 +3,7 @@
 import ctypes
 import threading
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from time import perf_counter
 from typing import Any
 
@@ -17,7 +17,7 @@ from app.monitoring.logs import current_level, set_level
 from app.monitoring.metrics import EngineFigures
 from tests.api_fixtures import Api
 from tests.session_strategies import RELEASE
-from tests.system_fixtures import PATIENCE_S, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, minutes, session_config, until
 
 DAY = date(2025, 11, 6)
 
@@ -255,6 +255,25 @@ def test_threads_and_queues_of_a_session_that_runs(api: Api) -> None:
     assert plain(api, "session_running") == 1.0
     code, body = details(api)
     assert (code, body["parts"]["session"]["message"]) == (200, "PAUSED")
+
+
+def test_nothing_waits_in_the_queues_of_a_session_that_is_over(api: Api) -> None:
+    days = [DAY + timedelta(days=ahead) for ahead in (0, 1, 4, 5)]
+    api.installation.store("AAPL", minutes(*days))
+    session = session_config("AAPL", first=str(days[0]), last=str(days[-1]))
+    session["backtest_config"]["prefetch_days"] = 1
+    api.system.start(session, paused=True)
+
+    def waiting() -> dict[str, float]:
+        return {
+            dict(labels)["queue"]: value
+            for (name, labels), value in figures(api).items()
+            if name == "mismartera_queue_depth"
+        }
+
+    until(lambda: waiting()["derived"] == 1.0)
+    api.system.stop()
+    assert set(waiting().values()) == {0.0}
 
 
 @pytest.mark.parametrize(("sender", "status"), [(None, 401), ("viewer", 200)])
