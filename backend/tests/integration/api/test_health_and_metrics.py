@@ -3,7 +3,9 @@
 import ctypes
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, timedelta
+from http.client import HTTPConnection
 from time import perf_counter
 from typing import Any
 
@@ -16,6 +18,7 @@ from app.models.database import session_factory
 from app.monitoring.logs import current_level, set_level
 from app.monitoring.metrics import EngineFigures
 from tests.api_fixtures import Api
+from tests.api_server import LiveServer
 from tests.session_strategies import RELEASE
 from tests.system_fixtures import PATIENCE_S, minutes, session_config, until
 
@@ -163,6 +166,21 @@ def test_a_thread_is_missed_while_it_has_work_to_do(
 def test_the_plain_one_asks_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("app.api.platform.session_factory", None)
     assert api.anonymous().get("/api/health").json() == {"status": "ok", "version": "0.1.0"}
+
+
+def test_load_balancers_may_ask_with_head(live: LiveServer) -> None:
+    def ask(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection(live.address, timeout=PATIENCE_S)
+        with closing(connection):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            kept = ("Content-Type", "Content-Length", "Cache-Control")
+            return answer.status, {name: answer.headers[name] for name in kept}, answer.read()
+
+    for path in ("/api/v1/health", "/api/health"):
+        status, headers, body = ask("GET", path)
+        assert (status, len(body)) == (200, int(headers["Content-Length"]))
+        assert ask("HEAD", path) == (200, headers, b"")
 
 
 def test_the_root_says_where_to_go_on(api: Api) -> None:
