@@ -43,6 +43,7 @@ ACCESS: Mapping[str, Role | None] = {
     "GET /health": PUBLIC,
     "GET /health/detailed": Role.VIEWER,
     "GET /metrics": Role.VIEWER,
+    "HEAD /health": PUBLIC,
     # the record
     "GET /events": Role.VIEWER,
     "GET /fills": Role.VIEWER,

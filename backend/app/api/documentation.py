@@ -115,9 +115,11 @@ def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
         for method, operation in operations.items():
             if f"{method.upper()} {path}" not in public:
                 operation["security"] = [{"token": []}, {"key": []}]
-            if method != "get":
+            if method not in ("get", "head"):
                 _add_responses(operation, WITH_BODY)
             _errors_are_json(operation)
+            if method == "head":
+                _leave_out_bodies(operation)
             if method == "post":
                 operation.setdefault("parameters", []).append(_IDEMPOTENCY)
 
@@ -127,6 +129,12 @@ def _errors_are_json(operation: dict[str, Any]) -> None:
     for status, response in operation["responses"].items():
         if status >= "400" and "application/json" not in response.get("content", {}):
             response["content"] = AS_JSON
+
+
+def _leave_out_bodies(operation: dict[str, Any]) -> None:
+    """Of an answer that is like another's, and has no body."""
+    for response in operation["responses"].values():
+        response.pop("content", None)
 
 
 def _add_responses(operation: dict[str, Any], texts: dict[str, str]) -> None:

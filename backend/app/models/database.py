@@ -29,6 +29,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from app.config.private_files import make_private
 from app.config.settings import get_settings
 from app.core.exceptions import ConfigurationError, DatabaseUnavailableError, TradingError
 
@@ -267,11 +268,13 @@ def _checked_engine(url: str) -> Engine:
 def upgrade_database(url: str, revision: str = "head") -> None:
     """Bring the database at `url` to a schema revision, creating it if it is not there.
 
-    Safe to repeat. The tables' rows are kept.
+    Safe to repeat. The tables' rows are kept. A new file of SQLite is its owner's alone, and so
+    are those that SQLite puts beside it: they take its mode.
     """
     address = database_address(url)
     if (path := sqlite_path(address)) is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        make_private(path)
     if revision != "head" or schema_revision(url) != SCHEMA_REVISION:
         _migrate(url, revision, downwards=False)
 

@@ -4,18 +4,20 @@ import json
 import logging
 import sys
 import traceback
+import zipfile
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Final
 
 from loguru import logger
 
+from app.config.private_files import open_private
 from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError
 from app.core.shown import one_line, plain_lines
 from app.monitoring.secrecy import guard, mask
 
-ROTATION, RETENTION, COMPRESSION = "10 MB", "30 days", "zip"
+ROTATION, RETENTION = "10 MB", "30 days"
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """From the most to the least talkative."""
 LIBRARIES: Final = ("uvicorn", "sqlalchemy", "alembic", "asyncio")
@@ -51,8 +53,8 @@ def configure_logging(folder: Path, level: str, *, as_json: bool = False) -> Pat
 
     One record is a line, its control characters escaped, followed by its traceback, indented, if
     it has one; with `as_json` it is one JSON object on one line. Secrets are masked in both. The
-    file is rotated at 10 MB; old ones are zipped and kept for 30 days. What libraries log goes
-    the same way.
+    file is rotated at 10 MB; old ones are zipped and kept for 30 days. Files it makes are their
+    owner's alone. What libraries log goes the same way.
 
     Raises:
         ConfigurationError: for a level that is not known.
@@ -68,7 +70,8 @@ def configure_logging(folder: Path, level: str, *, as_json: bool = False) -> Pat
         filter=lambda record: record["level"].no >= _threshold.number,
         rotation=ROTATION,
         retention=RETENTION,
-        compression=COMPRESSION,
+        compression=_zip,
+        opener=open_private,
         enqueue=False,
         backtrace=False,
         diagnose=False,
@@ -100,6 +103,20 @@ def set_level(level: str) -> None:
         ConfigurationError: for a level that is not known.
     """
     _threshold.set(level)
+
+
+def _zip(path: str) -> None:
+    """Pack a file that is no longer written to.
+
+    loguru's own way would make a file that all may read.
+    """
+    full = Path(path)
+    with (
+        open(f"{full}.zip", "xb", opener=open_private) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.write(full, full.name)
+    full.unlink()
 
 
 # ── what a record becomes ────────────────────────────────────────────────────

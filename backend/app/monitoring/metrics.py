@@ -69,25 +69,31 @@ class Metrics:
         )
         self._latency = Histogram(
             "mismartera_request_seconds",
-            "From the first byte of a request to the last of its answer.",
+            "From the first byte of a request to the last of its answer; without WebSockets.",
             ("method", "route"),
             buckets=_BUCKETS_S,
             registry=self._registry,
         )
-        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram | None]] = {}
         if os.name == "posix":
             ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
 
-    def note_request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count one request; `route` is a template, never the path itself."""
+    def note_request(self, method: str, route: str, status: int, seconds: float | None) -> None:
+        """Count one request; `route` is a template, never the path itself.
+
+        `seconds` None: how long it took says nothing, as of a WebSocket.
+        """
         place = (method if method in METHODS else "other", route, status)
         found = self._children.get(place)
         if found is None:
             counter = self._requests.labels(place[0], route, str(status))
-            found = self._children[place] = (counter, self._latency.labels(place[0], route))
-        found[0].inc()
-        found[1].observe(seconds)
+            latency = None if seconds is None else self._latency.labels(place[0], route)
+            found = self._children[place] = (counter, latency)
+        counter, latency = found
+        counter.inc()
+        if latency is not None and seconds is not None:
+            latency.observe(seconds)
 
     def watch_engine(self, read: Callable[[], EngineFigures]) -> None:
         """Ask `read` for the engine's figures whenever the figures are shown."""

@@ -25,6 +25,8 @@ _EVERYWHERE: Final[tuple[Header, ...]] = (
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+_RESPONSES: Final = ("http.response.start", "websocket.http.response.start")
+"""The second is a WebSocket's handshake that is answered with an error."""
 _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 _NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
 _POLICY: Final = b"content-security-policy"
@@ -75,12 +77,14 @@ class Observer:
 
         async def sending(message: Message) -> None:
             nonlocal status
-            if message["type"] == "http.response.start":
+            if message["type"] in _RESPONSES:
                 status = message["status"]
                 headers = message["headers"] = list(message.get("headers", ()))
                 _add_headers(headers, scope, request_id, perf_counter() - began)
             elif message["type"] == "websocket.accept":
                 status = 101
+            elif message["type"] == "websocket.close":
+                status = status or 403  # closed before it was accepted, which is answered so
             await send(message)
 
         with logger.contextualize(request_id=request_id):
@@ -92,7 +96,8 @@ class Observer:
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         route = _template(scope)
         method = scope.get("method", "WEBSOCKET")
-        self._metrics.note_request(method, route, status, seconds)
+        is_request = scope["type"] == "http"  # a WebSocket's life is not how long an answer took
+        self._metrics.note_request(method, route, status, seconds if is_request else None)
         principal = scope["state"].get("principal")
         path = UNMATCHED if route == UNMATCHED else shown_path(scope["path"])
         logger.info(
@@ -127,7 +132,7 @@ def _add_headers(headers: list[Header], scope: Scope, request_id: str, seconds: 
     headers.append((b"x-request-id", request_id.encode()))
     headers.append((b"x-process-time", b"%.6f" % seconds))
     headers.extend(_EVERYWHERE)
-    if scope["scheme"] == "https":
+    if scope["scheme"] in ("https", "wss"):
         headers.append(_HSTS)
     if b"cache-control" not in present:
         headers.append(_NOT_KEPT)

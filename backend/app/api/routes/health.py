@@ -37,6 +37,7 @@ class DetailedHealth(BaseModel):
 
 
 @router.get("/health", summary="Whether the API answers")
+@router.head("/health", summary="Whether the API answers, without a body")
 def health() -> Health:
     """Answers without looking at anything else: for load balancers."""
     return Health(status="ok", version=__version__)

@@ -155,6 +155,7 @@ class _Visit:
     # ── a client ─────────────────────────────────────────────────────────────
 
     async def _serve(self, principal: Principal, credential: Auth) -> None:
+        self._socket.state.principal = principal  # whom the log names
         client = Client(
             self._socket,
             principal,

@@ -48,16 +48,18 @@ def session_figures(run: SessionRun | None, ended: EndedRuns) -> EngineFigures:
     """Of sessions, with `run` the last one begun.
 
     A thread that was given up counts as ended, one that is about to start as alive. Threads are
-    asked before the run: one that ends with its run is never missing in a run that goes on.
+    asked before the run: one that ends with its run is never missing in a run that goes on. What
+    a run that was stopped or has failed leaves in its queues waits for nobody: they count as empty.
     """
     if run is None:
         return EngineFigures()
     threads = {thread.name: not thread.finished.is_set() for thread in run.threads}
+    is_running = not run.ended.is_set()
     return replace(
         done_figures(run, ended),
-        is_running=not run.ended.is_set(),
+        is_running=is_running,
         threads=threads,
-        queues={name: len(queue) for name, queue in run.queues.items()},
+        queues={name: len(queue) if is_running else 0 for name, queue in run.queues.items()},
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.config.private_files import make_private
 from app.core.exceptions import ConfigurationError, DatabaseError
 from app.models.database import (
     SCHEMA_REVISION,
@@ -41,7 +42,8 @@ class Backup:
 def backup_database(url: str, path: Path) -> Backup:
     """Write the database at `url` to the new file `path`, as it is at one moment.
 
-    The file appears when it is complete. Others may write to the database meanwhile.
+    The file appears when it is complete, and is its owner's alone. Others may write to the
+    database meanwhile.
 
     Raises:
         ConfigurationError: the file exists, the database was never initialised, or PostgreSQL's
@@ -56,6 +58,7 @@ def backup_database(url: str, path: Path) -> Backup:
     path.parent.mkdir(parents=True, exist_ok=True)
     address = database_address(url)
     with _beside(path) as unfinished:
+        make_private(unfinished)
         if (file := sqlite_path(address)) is not None:
             _copy_sqlite(file, unfinished)
         else:
@@ -151,6 +154,7 @@ def _copy_sqlite(source: Path, target: Path) -> None:
 def _restore_sqlite(backup: Path, target: Path) -> None:
     """By way of a copy that is upgraded first; SQLite makes the last step atomic."""
     target.parent.mkdir(parents=True, exist_ok=True)
+    make_private(target)
     with _beside(target) as copy:
         _copy_sqlite(backup, copy)
         upgrade_database(f"sqlite:///{copy}")

@@ -38,7 +38,12 @@ def test_the_document_says_who_may_ask_and_what_is_answered(api: Api) -> None:
             assert operation["summary"], (method, path)
             names = {each["name"] for each in operation.get("parameters", ())}
             assert ("Idempotency-Key" in names) is (method == "post")
-    assert "security" not in document["paths"]["/api/v1/health"]["get"]
+    health = document["paths"]["/api/v1/health"]
+    assert "security" not in health["get"]
+    assert "security" not in health["head"]
+    assert [each for each in health["head"]["responses"].values() if "content" in each] == []
+    assert "content" in health["get"]["responses"]["200"]
+    assert "413" not in health["head"]["responses"]
     assert document["paths"]["/api/v1/metrics"]["get"]["security"] == [{"token": []}, {"key": []}]
 
 

@@ -3,7 +3,9 @@
 import ctypes
 import threading
 from collections.abc import Iterator
-from datetime import date
+from contextlib import closing
+from datetime import date, timedelta
+from http.client import HTTPConnection
 from time import perf_counter
 from typing import Any
 
@@ -16,8 +18,9 @@ from app.models.database import session_factory
 from app.monitoring.logs import current_level, set_level
 from app.monitoring.metrics import EngineFigures
 from tests.api_fixtures import Api
+from tests.api_server import LiveServer
 from tests.session_strategies import RELEASE
-from tests.system_fixtures import PATIENCE_S, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, minutes, session_config, until
 
 DAY = date(2025, 11, 6)
 
@@ -165,6 +168,21 @@ def test_the_plain_one_asks_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -
     assert api.anonymous().get("/api/health").json() == {"status": "ok", "version": "0.1.0"}
 
 
+def test_load_balancers_may_ask_with_head(live: LiveServer) -> None:
+    def ask(method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        connection = HTTPConnection(live.address, timeout=PATIENCE_S)
+        with closing(connection):
+            connection.request(method, path)
+            answer = connection.getresponse()
+            kept = ("Content-Type", "Content-Length", "Cache-Control")
+            return answer.status, {name: answer.headers[name] for name in kept}, answer.read()
+
+    for path in ("/api/v1/health", "/api/health"):
+        status, headers, body = ask("GET", path)
+        assert (status, len(body)) == (200, int(headers["Content-Length"]))
+        assert ask("HEAD", path) == (200, headers, b"")
+
+
 def test_the_root_says_where_to_go_on(api: Api) -> None:
     body = api.anonymous().get("/").json()
     assert body["name"] == "MisMartera"
@@ -255,6 +273,25 @@ def test_threads_and_queues_of_a_session_that_runs(api: Api) -> None:
     assert plain(api, "session_running") == 1.0
     code, body = details(api)
     assert (code, body["parts"]["session"]["message"]) == (200, "PAUSED")
+
+
+def test_nothing_waits_in_the_queues_of_a_session_that_is_over(api: Api) -> None:
+    days = [DAY + timedelta(days=ahead) for ahead in (0, 1, 4, 5)]
+    api.installation.store("AAPL", minutes(*days))
+    session = session_config("AAPL", first=str(days[0]), last=str(days[-1]))
+    session["backtest_config"]["prefetch_days"] = 1
+    api.system.start(session, paused=True)
+
+    def waiting() -> dict[str, float]:
+        return {
+            dict(labels)["queue"]: value
+            for (name, labels), value in figures(api).items()
+            if name == "mismartera_queue_depth"
+        }
+
+    until(lambda: waiting()["derived"] == 1.0)
+    api.system.stop()
+    assert set(waiting().values()) == {0.0}
 
 
 @pytest.mark.parametrize(("sender", "status"), [(None, 401), ("viewer", 200)])

@@ -2,6 +2,9 @@
 
 import json
 import logging
+import os
+import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +64,49 @@ def test_a_file_is_rotated_at_ten_megabytes_and_zipped(folder: Path) -> None:
         logger.info("x" * 19_000)
     assert path.stat().st_size < 10_000_000
     assert len(list(folder.glob("app.*.log.zip"))) == 1
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """New files may be read by all unless their program asks for less."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_log_and_the_older_ones_are_their_owners_alone(folder: Path, usual_umask: None) -> None:
+    path = configure_logging(folder, "INFO")
+    logger.info("the first line")
+    assert mode(path) == 0o600
+    for _ in range(600):
+        logger.info("x" * 19_000)
+    (older,) = folder.glob("app.*.zip")
+    assert {each.name: mode(each) for each in folder.iterdir()} == {
+        "app.log": 0o600,
+        older.name: 0o600,
+    }
+    with zipfile.ZipFile(older) as archive:
+        (name,) = archive.namelist()
+        assert f"{name}.zip" == older.name
+        assert archive.read(name).splitlines()[0].endswith(b"the first line")
+
+
+def test_a_log_that_is_there_keeps_its_mode_until_it_is_full(
+    folder: Path, usual_umask: None
+) -> None:
+    (folder / "app.log").write_text("before\n")
+    (folder / "app.log").chmod(0o640)
+    path = configure_logging(folder, "INFO")
+    logger.info("after")
+    assert mode(path) == 0o640
+    assert len(path.read_text().splitlines()) == 2
+    for _ in range(600):
+        logger.info("x" * 19_000)
+    assert {mode(each) for each in folder.iterdir()} == {0o600}
 
 
 @pytest.mark.parametrize("as_json", [False, True])
