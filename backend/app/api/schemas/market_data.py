@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -18,6 +18,7 @@ from app.managers.data_manager.imports import BackgroundImport
 from app.managers.data_manager.pages import Latest
 from app.managers.data_manager.streams import StreamView
 from app.models.session_config import ExchangeGroup
+from app.models.session_config.kinds import SYMBOL
 from app.services.market_data.csv_import import ImportedSymbol, Rejection
 from app.services.market_data.parquet_storage import SYNTHETIC, StoredCoverage
 from app.services.market_data.quality_scoring import Finding, QualityColumns, SessionQuality
@@ -266,11 +267,23 @@ class StreamStatus(BaseModel):
     subscriptions: list[Subscription]
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """For a field that may be left out, but not be empty."""
+    del schema["default"]
+
+
 class ImportForm(Asked):
     """The fields that go with a file."""
 
     symbol: Annotated[
-        str, Field(max_length=64, description="Its symbol, if the file does not say.")
+        str,
+        Field(
+            max_length=64,
+            pattern=f"^{SYMBOL}$",
+            description="Its symbol, if the file does not say: letters, digits and "
+            "`. - / : _ & = ^`, as a session takes it.",
+            json_schema_extra=_without_default,
+        ),
     ] = ""
     timezone: Annotated[
         str,
