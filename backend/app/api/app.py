@@ -9,6 +9,7 @@ from app import __version__
 from app.api.access import ACCESS, PUBLIC, authorise, require_complete_table
 from app.api.documentation import OPENAPI, add_documentation
 from app.api.errors import add_error_handlers
+from app.api.known_parameters import known_parameters, only_known
 from app.api.lifespan import lifespan
 from app.api.middleware import middleware_of
 from app.api.platform import Platform
@@ -127,8 +128,10 @@ def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platfo
 
 
 def _add_routes(app: FastAPI) -> None:
-    require_complete_table([route for router in ROUTERS for route in router.routes])
-    api, top = (APIRouter(dependencies=[Depends(authorise)]) for _ in range(2))
+    routes = [route for router in ROUTERS for route in router.routes]
+    require_complete_table(routes)
+    guards = [Depends(authorise), Depends(only_known(known_parameters(routes)))]
+    api, top = (APIRouter(dependencies=guards) for _ in range(2))
     for router in ROUTERS:
         api.include_router(router)
     for router in AT_THE_TOP:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, Response
 
+from app.api.examples import add_examples
 from app.api.middleware.idempotency import KEY_PATTERN
 from app.api.responses import AS_JSON, WITH_BODY
 
@@ -111,6 +112,7 @@ def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
     if "securitySchemes" in components:
         return
     components["securitySchemes"] = _SCHEMES
+    add_examples(document)
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             if f"{method.upper()} {path}" not in public:

@@ -34,7 +34,18 @@ _FIRST_YEAR, _LAST_YEAR = 1970, 2199
 
 
 def _moment(text: Any) -> date:
-    """A date, or an aware or naive datetime."""
+    """A date, or a datetime with its zone."""
+    moment = _read(text)
+    if moment is None:
+        raise ValueError("is no date (2024-01-31) or time (2024-01-31T14:30:00Z)")
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        raise ValueError(
+            "is a time without a zone; write 2024-01-31T14:30:00Z or 2024-01-31T09:30:00-05:00"
+        )
+    return moment
+
+
+def _read(text: Any) -> date | None:
     try:
         if len(text) == 10:
             return date.fromisoformat(text)
@@ -42,7 +53,7 @@ def _moment(text: Any) -> date:
             return datetime.fromisoformat(text)
     except (TypeError, ValueError):
         pass
-    raise ValueError("is no date (2024-01-31) or time (2024-01-31T14:30:00Z)")
+    return None
 
 
 _WHEN: tuple[Any, ...] = (
@@ -89,10 +100,7 @@ def _instant_ns(moment: date, timezone: str, *, after_ns: int = 0) -> int:
     if year != moment.year:
         edge = date(_FIRST_YEAR, 1, 1) if moment.year < year else date(_LAST_YEAR, 12, 31)
         moment, after_ns = edge, 0
-    zone = ZoneInfo(timezone)
-    if not isinstance(moment, datetime):
-        day = moment + timedelta(days=after_ns // DAY_NS)
-        moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001  # given a zone below
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=zone)
-    return ns_of(moment)
+    if isinstance(moment, datetime):
+        return ns_of(moment)
+    day = moment + timedelta(days=after_ns // DAY_NS)
+    return ns_of(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone)))

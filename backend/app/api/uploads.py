@@ -61,11 +61,18 @@ def _fields() -> dict[str, dict[str, Any]]:
     }
 
 
+_EXAMPLE: Final = {
+    "file": "timestamp,open,high,low,close,volume\n2025-11-06 09:30,10,11,9,10.5,100\n",
+    "symbol": "MINE",
+    "timezone": "America/New_York",
+}
+
 FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "content": {
             "multipart/form-data": {
+                "example": _EXAMPLE,
                 "schema": {
                     "type": "object",
                     "required": ["file"],
@@ -78,7 +85,7 @@ FORM: dict[str, Any] = {
                         },
                         **_fields(),
                     },
-                }
+                },
             }
         },
     }

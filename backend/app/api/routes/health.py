@@ -23,7 +23,9 @@ class PartHealth(BaseModel):
 
     name: str = Field(examples=["database"])
     status: Level
-    required: bool = Field(description="Whether the platform is of no use without it.")
+    required: bool = Field(
+        description="Whether the platform is of no use without it.", examples=[True]
+    )
     latency_ms: float = Field(ge=0, examples=[0.4])
     message: str = Field(examples=["schema 0010"])
 

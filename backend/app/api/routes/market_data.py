@@ -44,11 +44,18 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description="At most so many items."
 _US = ExchangeGroup.US_EQUITY
 _MOST_BARS = 10_000
 _TICK_PLACE = r"^[0-6]?[0-9]{1,18}-[0-9]{1,6}$"
+_CSV = (
+    "symbol,timestamp,open,high,low,close,volume\n"
+    "ALPHA,2025-11-06T14:30:00Z,100.02,100.35,99.98,100.31,12400.0\n"
+)
 _BODIES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
-            BarFormat.ARROW.value: {"schema": {"type": "string", "format": "binary"}},
-            BarFormat.CSV.value: {"schema": {"type": "string"}},
+            BarFormat.ARROW.value: {
+                "schema": {"type": "string", "format": "binary"},
+                "example": "(bytes: polars reads them with `pl.read_ipc_stream`)",
+            },
+            BarFormat.CSV.value: {"schema": {"type": "string"}, "example": _CSV},
         },
         "headers": {
             "X-Next-Cursor": {

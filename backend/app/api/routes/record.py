@@ -1,6 +1,5 @@
 """Lists of the record: signals, orders, fills, trades, positions, events, and an account."""
 
-from dataclasses import replace
 from typing import Annotated
 from uuid import UUID
 
@@ -80,14 +79,11 @@ def positions(query: Annotated[PositionQuery, Query()], platform: Served) -> Pag
 
 @router.get("/events", summary="What happened to strategies, or to orders")
 def events(query: Annotated[EventQuery, Query()], platform: Served) -> Page[shown.Event]:
-    """Newest first. Filters that mean nothing for the kind asked for are left aside."""
-    request = query.request()
+    """Newest first. `of` says which filters there are."""
     with platform.work() as work:
         if query.of is EventSource.ORDERS:
-            page = work.record.order_events(_without(request, "strategy_id", "of"))
-            return page_of(shown.Event.of_order, page)
-        found = work.record.strategy_events(_without(request, "order_id", "account_id", "of"))
-        return page_of(shown.Event.of_strategy, found)
+            return page_of(shown.Event.of_order, work.record.order_events(query.request()))
+        return page_of(shown.Event.of_strategy, work.record.strategy_events(query.request()))
 
 
 @router.get("/trading/portfolio", responses=errors(404), summary="An account and what it holds")
@@ -111,8 +107,3 @@ def _account(work: UnitOfWork, account_id: UUID | None, run_id: UUID | None) -> 
 
 def _of_order(order: shown.Order) -> dict[str, UUID]:
     return {"account_id": order.account_id, "order_id": order.id}
-
-
-def _without(request: PageRequest, *names: str) -> PageRequest:
-    kept = {name: value for name, value in request.filters.items() if name not in names}
-    return replace(request, filters=kept)

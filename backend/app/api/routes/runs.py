@@ -10,7 +10,7 @@ from app.api.access import Actor
 from app.api.audit import audited, write_down
 from app.api.configs import WrittenBody, session_config_of
 from app.api.platform import Platform, Served
-from app.api.responses import errors, written
+from app.api.responses import Responses, errors, written
 from app.api.schemas.pages import Page, page_of
 from app.api.schemas.queries import EquityQuery, RunQuery
 from app.api.schemas.record import Equity
@@ -41,6 +41,17 @@ OneOfTwo = Annotated[
     str, Query(pattern=r"^[0-9a-fA-F][0-9a-fA-F-]{0,35}$", description="A run's id.")
 ]
 LONGEST_WAIT_S = 30.0
+_PAGE: Responses = {
+    200: {
+        "description": "The page.",
+        "content": {
+            "text/html": {
+                "schema": {"type": "string"},
+                "example": "<!doctype html><title>example_session</title>…",
+            }
+        },
+    }
+}
 
 
 @router.get("", summary="Runs that are over")
@@ -167,7 +178,7 @@ def equity(run_id: RunId, query: Annotated[EquityQuery, Query()], platform: Serv
 @router.get(
     "/{run_id}/report",
     response_class=FileResponse,
-    responses=errors(404) | {200: {"content": {"text/html": {}}, "description": "The page."}},
+    responses=errors(404) | _PAGE,
     summary="Its report",
 )
 def report(run_id: RunId, platform: Served) -> FileResponse:

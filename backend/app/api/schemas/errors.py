@@ -4,6 +4,8 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from app.api.schemas.values import shown_as
+
 
 class ErrorCode(StrEnum):
     """What went wrong, for programs; a code never changes its meaning."""
@@ -41,5 +43,15 @@ class ErrorBody(BaseModel):
 
 class ErrorResponse(BaseModel):
     """The body of every response that is an error."""
+
+    model_config = shown_as(
+        error={
+            "code": "VALIDATION_ERROR",
+            "message": "limit: Input should be greater than or equal to 1",
+            "details": [
+                {"field": "limit", "message": "Input should be greater than or equal to 1"}
+            ],
+        }
+    )
 
     error: ErrorBody

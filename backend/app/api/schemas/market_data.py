@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from app.api.schemas.errors import ErrorDetail
-from app.api.schemas.values import Asked, Known, Moment
+from app.api.schemas.values import Asked, Known, Moment, shown_as
 from app.core.enums import SystemState
 from app.core.exceptions import TradingError
 from app.core.instants import utc
@@ -18,13 +18,47 @@ from app.managers.data_manager.imports import BackgroundImport
 from app.managers.data_manager.pages import Latest
 from app.managers.data_manager.streams import StreamView
 from app.models.session_config import ExchangeGroup
+from app.models.session_config.kinds import SYMBOL
 from app.services.market_data.csv_import import ImportedSymbol, Rejection
 from app.services.market_data.parquet_storage import SYNTHETIC, StoredCoverage
 from app.services.market_data.quality_scoring import Finding, QualityColumns, SessionQuality
 
+_BAR = {
+    "timestamp": "2025-11-06T14:34:00Z",
+    "open": 100.02,
+    "high": 100.35,
+    "low": 99.98,
+    "close": 100.31,
+    "volume": 12_400.0,
+}
+_IMPORTED = {
+    "symbol": "MINE",
+    "rows": 390,
+    "first": "2025-11-06T14:30:00Z",
+    "last": "2025-11-06T20:59:00Z",
+    "added": 390,
+    "replaced": 0,
+    "duplicates": 0,
+    "sessions": 1,
+    "coverage_pct": 100.0,
+    "outside": 0,
+    "out_of_order": 0,
+    "spikes": 0,
+    "zero_volume": 0,
+}
+
 
 class StoredSymbol(BaseModel):
     """What is stored of one symbol."""
+
+    model_config = shown_as(
+        symbol="ALPHA",
+        first="2025-08-11T13:30:00Z",
+        last="2025-11-21T20:59:00Z",
+        bars=28_470,
+        synthetic=True,
+        labels=["synthetic"],
+    )
 
     symbol: str = Field(examples=["ALPHA"])
     first: Moment = Field(description="Start of its first minute.")
@@ -50,11 +84,13 @@ class StoredSymbols(BaseModel):
     """A page of the stored symbols."""
 
     items: list[StoredSymbol]
-    next_cursor: str | None = Field(description="Null on the last page.")
+    next_cursor: str | None = Field(description="Null on the last page.", examples=[None])
 
 
 class Bar(BaseModel):
     """One bar, known when it has ended; prices in the quote currency."""
+
+    model_config = shown_as(**_BAR)
 
     timestamp: Moment = Field(description="Its start.")
     open: float
@@ -71,11 +107,15 @@ class BarsFound(BaseModel):
     interval: str = Field(examples=["5m"])
     adjustment: str = Field(examples=["raw"])
     items: list[Bar]
-    next_cursor: Moment | None = Field(description="Start of the next page; null on the last.")
+    next_cursor: Moment | None = Field(
+        description="Start of the next page; null on the last.", examples=["2025-11-06T14:35:00Z"]
+    )
 
 
 class TickFound(BaseModel):
     """One trade."""
+
+    model_config = shown_as(timestamp="2025-11-06T14:30:00.125Z", price=97_012.5, volume=0.034)
 
     timestamp: Moment
     price: float
@@ -87,11 +127,22 @@ class TicksFound(BaseModel):
 
     symbol: str = Field(examples=["BTCUSDT"])
     items: list[TickFound]
-    next_cursor: str | None = Field(description="Null on the last page.")
+    next_cursor: str | None = Field(
+        description="Null on the last page.", examples=["1762439400125000000-1"]
+    )
 
 
 class LatestFound(BaseModel):
     """The last price of a symbol, and the bar or tick it comes from."""
+
+    model_config = shown_as(
+        symbol="ALPHA",
+        source="store",
+        timestamp="2025-11-06T14:35:00Z",
+        price=100.31,
+        bar=_BAR,
+        tick=None,
+    )
 
     symbol: str = Field(examples=["ALPHA"])
     source: Literal["session", "store"] = Field(
@@ -179,6 +230,25 @@ class Halt(BaseModel):
 class QualityFound(BaseModel):
     """How complete the stored minutes of a symbol are, and what is odd about them."""
 
+    model_config = shown_as(
+        symbol="ALPHA",
+        labels=[],
+        quality_pct=99.74,
+        sessions=[
+            {
+                "session": "2025-11-06",
+                "expected": 390,
+                "present": 389,
+                "quality_pct": 99.74,
+                "gaps": [
+                    {"start": "2025-11-06T15:12:00Z", "end": "2025-11-06T15:13:00Z", "minutes": 1}
+                ],
+            }
+        ],
+        findings=[{"kind": "spike", "count": 1, "first_at": ["2025-11-06T16:40:00Z"]}],
+        halts=[],
+    )
+
     symbol: str = Field(examples=["ALPHA"])
     labels: list[str]
     quality_pct: Known = Field(description="Of all expected minutes.")
@@ -259,6 +329,23 @@ class Subscription(BaseModel):
 class StreamStatus(BaseModel):
     """Which bars flow."""
 
+    model_config = shown_as(
+        state="RUNNING",
+        session_name="example_session",
+        market_time="2025-11-06T15:00:00Z",
+        streams=[{"symbol": "ALPHA", "interval": "5m", "bars": 84, "last": "2025-11-06T15:00:00Z"}],
+        subscriptions=[
+            {
+                "id": "6f0a4f5e",
+                "symbol": "ALPHA",
+                "interval": "5m",
+                "last": "2025-11-06T15:00:00Z",
+                "waiting": 0,
+                "dropped": 0,
+            }
+        ],
+    )
+
     state: SystemState
     session_name: str | None
     market_time: Moment | None
@@ -266,18 +353,40 @@ class StreamStatus(BaseModel):
     subscriptions: list[Subscription]
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """For a field that may be left out, but not be empty."""
+    del schema["default"]
+
+
 class ImportForm(Asked):
     """The fields that go with a file."""
 
     symbol: Annotated[
-        str, Field(max_length=64, description="Its symbol, if the file does not say.")
+        str,
+        Field(
+            max_length=64,
+            pattern=f"^{SYMBOL}$",
+            description="Its symbol, if the file does not say: letters, digits and "
+            "`. - / : _ & = ^`, as a session takes it.",
+            examples=["MINE"],
+            json_schema_extra=_without_default,
+        ),
     ] = ""
     timezone: Annotated[
         str,
-        Field(max_length=64, description="Zone of times without one; default: the exchange's."),
+        Field(
+            max_length=64,
+            description="Zone of times without one; default: the exchange's.",
+            examples=["America/New_York"],
+        ),
     ] = ""
     columns: Annotated[
-        str, Field(max_length=1_000, description="Field=column pairs, as timestamp=Zeit,open=#2.")
+        str,
+        Field(
+            max_length=1_000,
+            description="Field=column pairs, as timestamp=Zeit,open=#2.",
+            examples=["timestamp=Zeit"],
+        ),
     ] = ""
     exchange: ExchangeGroup = Field(
         ExchangeGroup.US_EQUITY, description="Whose calendar the bars are held against."
@@ -347,6 +456,24 @@ class ImportOutcome(BaseModel):
 
 class ImportStatus(BaseModel):
     """An import: how far it is, then what came of it."""
+
+    model_config = shown_as(
+        id="3f2b8c1e-6f0a-4f5e-9f57-2a6f4f0c9d11",
+        state="completed",
+        started_at="2026-11-20T15:00:00Z",
+        progress=1.0,
+        doing="storing MINE",
+        outcome={
+            "rows": 391,
+            "rejected": 1,
+            "rejections": [{"line": 3, "reason": "high 9.0 and low 11.0 do not enclose open 10.0"}],
+            "timezone": "America/New_York",
+            "notes": [],
+            "elapsed_s": 0.021,
+            "symbols": [_IMPORTED],
+        },
+        error=None,
+    )
 
     id: UUID
     state: Literal["running", "completed", "failed"]

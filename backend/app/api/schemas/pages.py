@@ -14,7 +14,9 @@ class Page(BaseModel, Generic[Item]):
     """Part of a list; `next_cursor` is null on the last page."""
 
     items: list[Item]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page.")
+    next_cursor: str | None = Field(
+        description="Give it as `cursor` for the next page.", examples=[None]
+    )
 
 
 def page_of(make: Callable[[Any], Item], page: paging.Page[Any]) -> Page[Item]:

@@ -1,5 +1,6 @@
 """Query parameters of lists: which page, in which order, of what."""
 
+from dataclasses import replace
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -8,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from app.api.schemas.instants import Instant
 from app.core.enums import OperationMode, OrderStatus, Side
+from app.core.exceptions import ConfigurationError
 from app.core.paging import DEFAULT_LIMIT, MOST, PageRequest
 from app.core.users import Role
 
@@ -122,6 +124,12 @@ class EventSource(StrEnum):
     STRATEGIES = "strategies"
     ORDERS = "orders"
 
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """What its events can be narrowed to."""
+        own = ("account_id", "order_id") if self is EventSource.ORDERS else ("strategy_id",)
+        return ("run_id", *own, "kind", "from", "to")
+
 
 class EventQuery(ListQuery):
     """Which events."""
@@ -141,6 +149,21 @@ class EventQuery(ListQuery):
     )
     from_: Instant | None = FROM
     to: Instant | None = TO
+
+    def request(self) -> PageRequest:
+        """The page as the repository of `of` takes it.
+
+        Raises:
+            ConfigurationError: a filter is given that the events of `of` do not have.
+        """
+        request, known = super().request(), self.of.filters
+        given = {name: value for name, value in request.filters.items() if value is not None}
+        strangers = [name for name in given if name not in (*known, "of")]
+        if strangers:
+            remedy = f"is no filter of events of {self.of}: there are {', '.join(known)}"
+            problems = tuple(f"{name}: {remedy}" for name in strangers)
+            raise ConfigurationError("; ".join(problems), problems)
+        return replace(request, filters={name: given.get(name) for name in known})
 
 
 class EventOfStrategyQuery(ListQuery):

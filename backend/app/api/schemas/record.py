@@ -6,7 +6,18 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.api.schemas.values import Asked, Moment
+from app.api.schemas.examples import (
+    EQUITY,
+    FILL,
+    ORDER,
+    ORDER_EVENT,
+    POSITION,
+    SIGNAL,
+    STRATEGY,
+    STRATEGY_EVENT,
+    TRADE,
+)
+from app.api.schemas.values import Asked, Moment, shown_as
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.trading_record import (
     AccountRecord,
@@ -26,6 +37,8 @@ class Recorded(BaseModel):
 
 class Strategy(BaseModel):
     """A strategy with its parameters; with others it is another one."""
+
+    model_config = shown_as(**STRATEGY)
 
     id: UUID
     name: str = Field(examples=["sma_cross"])
@@ -65,6 +78,8 @@ class StrategyChange(Asked):
 
 class Event(BaseModel):
     """Something that happened to a strategy or to an order."""
+
+    model_config = shown_as(**STRATEGY_EVENT)
 
     id: UUID
     of: Literal["strategies", "orders"]
@@ -106,6 +121,8 @@ class Event(BaseModel):
 class Signal(Recorded):
     """What a strategy wanted at a moment, what it saw, and what came of it."""
 
+    model_config = shown_as(**SIGNAL)
+
     id: UUID
     run_id: UUID | None
     strategy_id: UUID
@@ -123,6 +140,8 @@ class Signal(Recorded):
 
 class Order(Recorded):
     """An order and where it stands."""
+
+    model_config = shown_as(**ORDER)
 
     id: UUID
     account_id: UUID
@@ -156,6 +175,8 @@ class Order(Recorded):
 class Fill(Recorded):
     """One execution; costs in the quote currency."""
 
+    model_config = shown_as(**FILL)
+
     id: UUID
     account_id: UUID
     order_id: UUID
@@ -172,12 +193,16 @@ class Fill(Recorded):
 class OrderDetails(Order):
     """An order, what became of it, and what it bought or sold."""
 
+    model_config = shown_as(**ORDER, events=[ORDER_EVENT], fills=[FILL])
+
     events: list[Event]
     fills: list[Fill]
 
 
 class Trade(Recorded):
     """One round trip; without an exit it is open, and marked at the close."""
+
+    model_config = shown_as(**TRADE)
 
     id: UUID
     account_id: UUID
@@ -206,6 +231,8 @@ class Trade(Recorded):
 class Position(Recorded):
     """What a strategy holds in a symbol; short: below zero."""
 
+    model_config = shown_as(**POSITION)
+
     id: UUID
     account_id: UUID
     strategy_id: UUID
@@ -220,6 +247,8 @@ class Position(Recorded):
 class Equity(Recorded):
     """What an account was worth at a moment."""
 
+    model_config = shown_as(**EQUITY)
+
     time: Moment
     is_session_close: bool
     cash: Decimal
@@ -231,6 +260,18 @@ class Equity(Recorded):
 
 class Portfolio(BaseModel):
     """An account: money and what it holds."""
+
+    model_config = shown_as(
+        account_id=POSITION["account_id"],
+        run_id=SIGNAL["run_id"],
+        broker="simulated",
+        mode="backtest",
+        starting_cash="100000.00000000",
+        cash="89990.42000000",
+        equity="100022.42000000",
+        pnl="22.42000000",
+        positions=[POSITION],
+    )
 
     account_id: UUID
     run_id: UUID | None

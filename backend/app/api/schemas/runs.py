@@ -7,7 +7,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Config, Known, Moment
+from app.api.schemas.examples import COMPARISON, RUN, RUN_METRICS, RUN_SUMMARY
+from app.api.schemas.values import Asked, Config, Known, Moment, shown_as
 from app.core.run_record import RunRecord
 from app.managers.system_manager import RunState, RunTicket
 from app.services.analytics.compare import RunComparison
@@ -51,6 +52,8 @@ class Progress(BaseModel):
 class RunSummary(BaseModel):
     """A run in a list."""
 
+    model_config = shown_as(**RUN_SUMMARY)
+
     id: UUID
     session_name: str
     mode: str
@@ -75,6 +78,8 @@ class RunSummary(BaseModel):
 
 class Run(BaseModel):
     """A run, from the moment it is asked for."""
+
+    model_config = shown_as(**RUN)
 
     id: UUID
     session_name: str
@@ -152,6 +157,8 @@ class RunsOnTheirWay(BaseModel):
 class RunMetrics(BaseModel):
     """What a run came to."""
 
+    model_config = shown_as(**RUN_METRICS)
+
     run_id: UUID
     metrics: Metrics = Field(description="docs/metrics.md defines each; null: does not exist.")
     strategies: dict[str, dict[str, Any]] = Field(description="Each one's part of the account.")
@@ -211,6 +218,8 @@ class ComparedTable(BaseModel):
 
 class Comparison(BaseModel):
     """Two runs side by side."""
+
+    model_config = shown_as(**COMPARISON)
 
     same_orders: bool
     same_data: bool

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Known, Moment
+from app.api.schemas.examples import INDICATORS, PRESENT, SERIES
+from app.api.schemas.values import Known, Moment, shown_as
 from app.core.enums import SystemState
 from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE
@@ -80,6 +81,8 @@ class SymbolSeries(BaseModel):
 class SessionDataNow(SessionNow):
     """All data of the session, as of its present."""
 
+    model_config = shown_as(**PRESENT, symbols=[{"symbol": "ALPHA", "series": [SERIES]}])
+
     symbols: list[SymbolSeries]
 
     @classmethod
@@ -113,6 +116,17 @@ class SymbolQuality(BaseModel):
 class SessionQualityNow(SessionNow):
     """Quality of the sessions that have begun."""
 
+    model_config = shown_as(
+        **PRESENT,
+        symbols=[
+            {
+                "symbol": "ALPHA",
+                "quality_pct": 99.74,
+                "sessions": [{"session": "2025-11-06", "quality_pct": 99.74}],
+            }
+        ],
+    )
+
     symbols: list[SymbolQuality]
 
     @classmethod
@@ -142,6 +156,12 @@ class HistoricalValue(BaseModel):
 
 class SessionIndicatorsNow(SessionNow):
     """Every indicator of the session, as of its present."""
+
+    model_config = shown_as(
+        **PRESENT,
+        series=[{"symbol": "ALPHA", "interval": "5m", "indicators": INDICATORS}],
+        historical=[{"name": "trailing_avg_volume", "symbol": "ALPHA", "values": [412_000.0]}],
+    )
 
     series: list[SeriesIndicators]
     historical: list[HistoricalValue]

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.api.schemas.values import Asked, Config, Known, Moment, Whole
+from app.api.schemas.examples import STATUS
+from app.api.schemas.values import Asked, Config, Known, Moment, Whole, shown_as
 from app.core.enums import SystemState
 from app.core.instants import utc
 from app.managers.system_manager.status import SystemStatus
@@ -76,6 +77,8 @@ class SessionProgress(BaseModel):
 
 class Status(BaseModel):
     """What the system is doing."""
+
+    model_config = shown_as(**STATUS)
 
     state: SystemState = Field(examples=["RUNNING"])
     run_id: UUID | None = Field(description="What the run is known by in the record.")

@@ -28,7 +28,7 @@ Email = Annotated[
     str, StringConstraints(pattern=f"^{EMAIL}$"), Field(examples=["alice@example.org"])
 ]
 Label = Annotated[str, StringConstraints(pattern=f"^{LABEL}$"), Field(examples=["night batch"])]
-Token = Annotated[SecretStr, Field(min_length=1, max_length=2_048)]
+Token = Annotated[SecretStr, Field(min_length=1, max_length=2_048, examples=["kq3Zx…"])]
 Password = Annotated[
     SecretStr, Field(min_length=1, max_length=LONGEST, examples=["plum kettle orbit satin"])
 ]

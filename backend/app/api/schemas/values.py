@@ -20,6 +20,11 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+def shown_as(**values: Any) -> ConfigDict:
+    """The settings of a model that is shown in the OpenAPI document with these values."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
+
+
 def _known(value: float | None) -> float | None:
     return value if value is not None and isfinite(value) else None
 

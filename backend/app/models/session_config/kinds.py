@@ -62,11 +62,14 @@ def _matching(pattern: str, what: str, remedy: str, *, most: int = 64) -> Callab
     return check
 
 
+SYMBOL = r"[A-Za-z0-9^$][A-Za-z0-9./:_&=^$+-]*"
+"""A symbol of a session, whole, as a regular expression; it has 64 characters at most."""
+
 Symbol = Annotated[
     str,
     AfterValidator(
         _matching(
-            r"[A-Za-z0-9^$][A-Za-z0-9./:_&=^$+-]*",
+            SYMBOL,
             "a symbol",
             "use letters, digits and . - / : _ & = ^ (for example AAPL, BTC/USD)",
         )

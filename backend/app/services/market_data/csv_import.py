@@ -147,11 +147,11 @@ def _symbols_of(table: SourceTable, symbol: str | None) -> pl.Series:
         several = column.drop_nulls().unique().sort().to_list()
         if len(several) > 1:
             raise ConfigurationError(
-                f"--symbol {symbol}: the file holds {len(several)} symbols "
-                f"({', '.join(several[:5])} …); leave --symbol away to keep them apart"
+                f"symbol: {symbol} is to name the file's, which holds {len(several)} symbols "
+                f"({', '.join(several[:5])} …); leave it away to keep them apart"
             )
     if symbol is None:
-        raise ConfigurationError("the file has no symbol column; name the symbol with --symbol")
+        raise ConfigurationError("the file has no symbol column; say which it is in `symbol`")
     return pl.repeat(symbol, len(table.frame), dtype=pl.String, eager=True)
 
 

@@ -20,8 +20,8 @@ _NAMES: Final = {
     "symbol": ("symbol", "ticker", "sym"),
 }
 COLUMNS_SYNTAX: Final = (
-    "name them with --columns, for example "
-    "--columns timestamp=Zeit,open=Price,volume=Qty (or open=#2 for the second column)"
+    "name them in `columns`, for example timestamp=Zeit,open=Price,volume=Qty "
+    "(or open=#2 for the second column)"
 )
 
 
@@ -44,10 +44,11 @@ def parse_mapping(text: str) -> dict[str, str]:
     for part in filter(None, (piece.strip() for piece in text.split(","))):
         field, equals, column = (piece.strip() for piece in part.partition("="))
         if not equals or not column or field not in _NAMES:
-            raise ConfigurationError(
-                f"--columns: {part!r} is not field=column with a field of "
+            problem = (
+                f"columns: {part!r} is not field=column with a field of "
                 f"{', '.join(_NAMES)}; {COLUMNS_SYNTAX}"
             )
+            raise ConfigurationError(problem, (problem,))
         mapping[field] = column
     return mapping
 
@@ -100,7 +101,7 @@ def _mapped(names: Sequence[str], field: str, column: str) -> int:
     if len(places) != 1:
         how_often = "is not" if not places else "is more than once"
         raise ConfigurationError(
-            f"--columns: {field}={column}: {column!r} {how_often} among {_shown(names)}"
+            f"columns: {field}={column}: {column!r} {how_often} among {_shown(names)}"
         )
     return places[0]
 

@@ -144,6 +144,48 @@ def test_a_field_that_cannot_be(trader, fields, named) -> None:
     assert named in answer.json()["error"]["message"]
 
 
+@pytest.mark.parametrize("symbol", ["ÄÖ", "a b", ".", "../x", "", "A" * 65])
+def test_a_symbol_that_no_session_takes(api, trader, symbol) -> None:
+    answer = upload(trader, HEADER + GOOD, symbol=symbol)
+    assert answer.status_code == 422, answer.text
+    (detail,) = answer.json()["error"]["details"]
+    assert detail["field"] == "symbol"
+    assert list(api.settings.uploads_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F"])
+def test_a_symbol_that_a_session_takes(api, trader, symbol) -> None:
+    status = outcome_of(trader, upload(trader, HEADER + GOOD, symbol=symbol))
+    assert [each["symbol"] for each in status["outcome"]["symbols"]] == [symbol]
+
+
+def test_columns_that_name_no_field(trader) -> None:
+    answer = upload(trader, HEADER + GOOD, symbol="AA", columns="when=Zeit")
+    assert answer.status_code == 422, answer.text
+    (detail,) = answer.json()["error"]["details"]
+    assert detail["field"] == "columns"
+    assert detail["message"].startswith("'when=Zeit' is not field=column with a field of timestamp")
+
+
+@pytest.mark.parametrize(
+    ("text", "fields", "said"),
+    [
+        (HEADER + GOOD, {}, "the file has no symbol column; say which it is in `symbol`"),
+        (
+            "symbol," + HEADER + "AA," + GOOD + "BB," + GOOD,
+            {"symbol": "CC"},
+            "symbol: CC is to name the file's, which holds 2 symbols (AA, BB …); leave it away",
+        ),
+        (HEADER + GOOD, {"symbol": "AA", "columns": "open=Auf"}, "columns: open=Auf: 'Auf' is not"),
+        ("when" + HEADER[9:] + GOOD, {"symbol": "AA"}, "name them in `columns`, for example"),
+    ],
+)
+def test_what_fails_later_speaks_of_the_form(trader, text, fields, said) -> None:
+    message = outcome_of(trader, upload(trader, text, **fields))["error"]["message"]
+    assert said in message
+    assert "--" not in message
+
+
 def test_a_form_that_is_none(trader) -> None:
     for sent in (
         {"content": b"x"},

@@ -83,10 +83,20 @@ def test_a_range_is_from_a_start_up_to_an_end(viewer, msft) -> None:
     assert [each["timestamp"] for each in found] == [
         f"2016-04-18T14:0{minute}:00Z" for minute in range(3)
     ]
-    market = {"start": "2016-04-18T10:00", "end": "2016-04-18T10:03"}  # New York, UTC-4
+    market = {"start": "2016-04-18T10:00-04:00", "end": "2016-04-18T10:03-04:00"}  # New York
     assert viewer.get(f"{BARS}MSFT", params=market).json()["items"] == found
     day = viewer.get(f"{BARS}MSFT", params={"start": "2016-04-18", "end": "2016-04-18"}).json()
     assert day["items"] == [as_told(r) for r in msft if r["timestamp"].startswith("2016-04-18")]
+
+
+@pytest.mark.parametrize("name", ["start", "end", "cursor"])
+@pytest.mark.parametrize("written", ["2016-04-18T14:00:00", "2016-04-18 14:00", "2016-04-18T14"])
+def test_a_time_without_a_zone_is_not_guessed(viewer, msft, name, written) -> None:
+    answer = viewer.get(f"{BARS}MSFT", params={name: written})
+    assert answer.status_code == 422, answer.text
+    (detail,) = answer.json()["error"]["details"]
+    assert detail["field"] == name
+    assert "is a time without a zone; write 2024-01-31T14:30:00Z" in detail["message"]
 
 
 @pytest.mark.parametrize("interval", ["5m", "1h", "1d", "1w"])

@@ -133,6 +133,25 @@ def test_what_a_list_does_not_know(viewer: TestClient, path: str, query: dict[st
     assert next(reversed(query)) in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("of", "strangers", "known"),
+    [
+        ("orders", ["strategy_id"], "run_id, account_id, order_id, kind, from, to"),
+        ("strategies", ["account_id", "order_id"], "run_id, strategy_id, kind, from, to"),
+    ],
+)
+def test_events_are_not_narrowed_by_what_they_do_not_have(
+    viewer: TestClient, of: str, strangers: list[str], known: str
+) -> None:
+    query = {"of": of, **{name: str(uuid4()) for name in strangers}}
+    answer = viewer.get("/api/v1/events", params=query)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"]["details"] == [
+        {"field": name, "message": f"is no filter of events of {of}: there are {known}"}
+        for name in strangers
+    ]
+
+
 def test_no_list_documents_a_filter_that_it_ignores(api: Api) -> None:
     operation = api.app.openapi()["paths"]["/api/v1/strategies/{strategy_id}/events"]["get"]
     names = {parameter["name"] for parameter in operation["parameters"]}

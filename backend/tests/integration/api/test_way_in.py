@@ -130,9 +130,9 @@ def test_a_database_that_is_locked_or_gone_is_told_as_one(
 
 
 def test_one_line_tells_who_asked_what(api: Api, log: Path) -> None:
-    api.as_("trader").get("/api/v1/health/detailed?interval=1m")
+    api.as_("trader").get("/api/v1/runs?limit=1")
     (line,) = lines(log)
-    told = r"GET /api/v1/health/detailed 200 [\d.]+ ms testclient user=trader"
+    told = r"GET /api/v1/runs 200 [\d.]+ ms testclient user=trader"
     assert re.fullmatch(told, line["message"])
 
 

@@ -183,7 +183,7 @@ def test_dialects(store, file, lines):
 
 def test_a_file_without_header_takes_column_numbers(store, file):
     path = file("1704205800,10,11,9,10.5,100")
-    with pytest.raises(ConfigurationError, match=r"the columns #1, #2.*--columns"):
+    with pytest.raises(ConfigurationError, match=r"the columns #1, #2.*`columns`"):
         import_bars(path, store, symbol="AAPL")
     fields = ("timestamp", "open", "high", "low", "close", "volume")
     columns = {field: f"#{place}" for place, field in enumerate(fields, start=1)}
@@ -222,7 +222,7 @@ def test_symbol_given_and_in_the_file(store, file):
     two = file("symbol," + HEADER, f"A,{row(0)}", f"B,{row(0)}", name="two.csv")
     with pytest.raises(ConfigurationError, match=r"2 symbols \(A, B"):
         import_bars(two, store, symbol="AAPL")
-    with pytest.raises(ConfigurationError, match="--symbol"):
+    with pytest.raises(ConfigurationError, match="`symbol`"):
         import_bars(file(HEADER, row(0)), store)
 
 

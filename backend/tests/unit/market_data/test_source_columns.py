@@ -36,7 +36,7 @@ def test_mapping_overrules():
 
 def test_a_mapped_timestamp_settles_which_of_two():
     names = ["timestamp", "date", "open", "high", "low", "close", "volume"]
-    with pytest.raises(ConfigurationError, match=r"'timestamp' and 'date'.*--columns"):
+    with pytest.raises(ConfigurationError, match=r"'timestamp' and 'date'.*`columns`"):
         resolve_columns(names, {})
     assert resolve_columns(names, {"timestamp": "date"}).time == (1,)
 
@@ -45,7 +45,11 @@ def test_a_mapped_timestamp_settles_which_of_two():
     ("names", "mapping", "message"),
     [
         ("a,open,high,low,close,volume", {}, r"no column for timestamp among the columns a, open"),
-        ("time,open,high,low,close", {}, r"no column for volume .*--columns timestamp=Zeit"),
+        (
+            "time,open,high,low,close",
+            {},
+            r"no column for volume .*`columns`, for example timestamp=Zeit",
+        ),
         ("time,open,OPEN,high,low,close,volume", {}, r"'open' and 'OPEN' may each be open"),
         ("time,open,high,low,close,volume", {"open": "nope"}, r"open=nope: 'nope' is not among"),
         ("time,open,high,low,close,volume", {"open": "#7"}, r"'#7' is not among"),
