@@ -41,8 +41,8 @@ class MovedClock(SystemClock):
         """Move from now on by as much as a test says, and not by itself."""
         self._held_ns = super().now_ns()
 
-    def advance(self, seconds: int) -> None:
-        self._moved_ns += seconds * SECOND_NS
+    def advance(self, seconds: float) -> None:
+        self._moved_ns += round(seconds * SECOND_NS)
 
 
 @dataclass

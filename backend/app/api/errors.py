@@ -1,7 +1,9 @@
 """The error tree as responses: ``{"error": {"code", "message", "details"}}``, from one place."""
 
+import re
 from collections.abc import Sequence
 from http import HTTPStatus
+from json import JSONDecodeError
 from math import ceil
 from typing import Any
 
@@ -48,6 +50,8 @@ _HTTP_CODES = {
 }
 MOST_DETAILS = 100
 """Of a body with more things wrong than this, these are told first and the rest is counted."""
+_SOURCES = ("body", "query", "path")
+_KIND = re.compile(r"(constrained|function|dict|list|tuple|nullable)(-\w+|\[.*\])+")
 _UNSEEN = "something went wrong that should not; the log has it under request id {}"
 
 
@@ -97,7 +101,7 @@ async def _on_trading_error(_request: Request, error: Exception) -> Response:
 async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # registered for nothing else
     problems = error.errors()
-    details = [_detail(problem) for problem in problems[:MOST_DETAILS]]
+    details = [_detail(problem, error.body) for problem in problems[:MOST_DETAILS]]
     message = "; ".join(f"{each.field}: {each.message}" for each in details)
     if len(problems) > MOST_DETAILS:
         message += f"; and {len(problems) - MOST_DETAILS:,} more"
@@ -151,8 +155,23 @@ def _headers(error: tree.TradingError) -> dict[str, str] | None:
     return None
 
 
-def _detail(problem: dict[str, Any]) -> ErrorDetail:
+def _detail(problem: dict[str, Any], body: Any) -> ErrorDetail:
     """Where and what; never the value itself, which may be a password."""
-    place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path")]
-    field = shortened(".".join(place)) or str(problem["loc"][0])
-    return ErrorDetail(field=field, message=problem["msg"])
+    if problem["type"] == "json_invalid":
+        return ErrorDetail(field="body", message=_no_json(problem, body))
+    first, *rest = problem["loc"]
+    place = rest if first in _SOURCES else [first, *rest]
+    written = place[:1] + [part for part in place[1:] if not _is_kind(part)]
+    field = shortened(".".join(map(str, written))) or str(first)
+    return ErrorDetail(field=field, message=problem["msg"].removeprefix("Value error, "))
+
+
+def _no_json(problem: dict[str, Any], body: str) -> str:
+    """What is wrong and where, of which FastAPI tells the count of characters before."""
+    found = JSONDecodeError(problem["ctx"]["error"], body, problem["loc"][-1])
+    return f"the body is not JSON: {found.msg} at line {found.lineno}, column {found.colno}"
+
+
+def _is_kind(part: str | int) -> bool:
+    """Whether pydantic means one of the kinds a value may be of, which nobody has written."""
+    return isinstance(part, str) and _KIND.fullmatch(part) is not None

@@ -1,5 +1,7 @@
 """How often each key, user or address may ask."""
 
+from math import ceil
+
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -35,7 +37,7 @@ class RateLimit:
         if wait_s == 0.0:
             await self._app(scope, receive, send)
             return
-        refusal = RateLimitedError(f"too many requests: go on in {wait_s:.1f} s", wait_s)
+        refusal = RateLimitedError(f"too many requests: go on in {ceil(wait_s)} s", wait_s)
         await answer(refusal)(scope, receive, send)
 
     async def _wait_s(self, scope: Scope) -> float:

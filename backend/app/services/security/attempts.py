@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection
+from math import ceil
 from threading import Lock
 
 from app.core.exceptions import RateLimitedError
@@ -54,6 +55,7 @@ class MovingWindow:
     def _refusal(self, wait_ns: int) -> RateLimitedError:
         wait_s = wait_ns / SECOND_NS
         return RateLimitedError(
-            f"{self._most} attempts in {self._window_s} s are allowed; try again in {wait_s:.0f} s",
+            f"{self._most} attempts in {self._window_s} s are allowed; try again in "
+            f"{ceil(wait_s)} s",
             wait_s,
         )

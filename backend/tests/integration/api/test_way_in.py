@@ -304,7 +304,10 @@ def test_who_asks_too_often_is_told_when_to_go_on(api: Api) -> None:
     answers = [client.get("/api/v1/health") for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
     assert answers[3].json()["error"]["code"] == "RATE_LIMITED"
-    assert 1 <= int(answers[3].headers["retry-after"]) <= 20
+    wait_s = int(answers[3].headers["retry-after"])
+    assert 1 <= wait_s <= 20
+    message = answers[3].json()["error"]["message"]
+    assert message == f"too many requests: go on in {wait_s} s"
     assert "x-request-id" in answers[3].headers
     client.headers.update(api.as_("viewer").headers)
     assert client.get("/api/v1/health").status_code == 200
