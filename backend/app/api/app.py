@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends, FastAPI
 from sqlalchemy.orm import Session
 
 from app import __version__
-from app.api.access import ACCESS, PUBLIC, authorise, require_complete_table
+from app.api.access import ACCESS, PUBLIC, require_complete_table
 from app.api.documentation import OPENAPI, add_documentation
 from app.api.errors import add_error_handlers
-from app.api.known_parameters import known_parameters, only_known
+from app.api.known_parameters import admitting, known_parameters
 from app.api.lifespan import lifespan
 from app.api.middleware import middleware_of
 from app.api.platform import Platform
@@ -130,8 +130,8 @@ def _platform(settings: Settings, system: SystemManager, clock: Clock) -> Platfo
 def _add_routes(app: FastAPI) -> None:
     routes = [route for router in ROUTERS for route in router.routes]
     require_complete_table(routes)
-    guards = [Depends(authorise), Depends(only_known(known_parameters(routes)))]
-    api, top = (APIRouter(dependencies=guards) for _ in range(2))
+    admit = Depends(admitting(known_parameters(routes)))
+    api, top = (APIRouter(dependencies=[admit]) for _ in range(2))
     for router in ROUTERS:
         api.include_router(router)
     for router in AT_THE_TOP:

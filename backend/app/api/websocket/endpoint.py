@@ -3,6 +3,7 @@
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
 from collections.abc import Mapping
 from contextlib import suppress
+from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
@@ -122,7 +123,7 @@ class _Visit:
         wrong_keys, now_ns = self._platform.wrong_keys, self._gateway.now_ns()
         address = limit_key(address_of(self._socket) or "-")
         if wait_s := wrong_keys.wait_s(address, now_ns):
-            raise RateLimitedError(f"too many wrong keys: go on in {wait_s:.1f} s", wait_s)
+            raise RateLimitedError(f"too many wrong keys: go on in {ceil(wait_s)} s", wait_s)
         try:
             return await self._identify(credential)
         except AuthenticationError:
