@@ -1,13 +1,16 @@
-"""Measure what a request costs: ``make bench ARGS="--workload api"``.
+"""Measure what requests cost: ``make bench ARGS="--workload api"``.
 
 Two real servers, each a process of its own on the loopback address: the platform, with what it
 does for every request, and a bare FastAPI application whose plain ``def`` routes return the same
 bytes. One client asks them in turns over kept connections, so that a slow minute of the machine
-is a slow minute for both. The first round warms them up and is not counted.
+is a slow minute for both. The first round warms them up and is not counted. At the end a
+backtest is asked for over the API, in turns with `run_backtest` in the client's own process.
 """
 
 import argparse
+import gc
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,19 +28,31 @@ from loguru import logger
 
 import data
 from app.api.app import create_app
+from app.api.serving import spare_the_collector
 from app.config.settings import Settings
+from app.core.costs import PerShare
 from app.core.users import Principal, Role
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import SystemClock
-from app.managers.time_manager.setup import initialise_database
+from app.models.database import session_factory
+from app.repositories.unit_of_work import UnitOfWork
+from app.research import run_backtest
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.services.security.tokens import AccessTokens
-from engines.mismartera_bars import bars_by_symbol
+from engines.mismartera import Cross
+from engines.mismartera_system import CONFIG, install
+from workloads import CASH, COMMISSION_PER_SHARE
 
 SECRET = "a secret of the benchmark, longer than thirty-two bytes"  # noqa: S105
 _PATIENCE_S = 30.0
 _ROUNDS, _REQUESTS = 20, 100
 _QUICK_ROUNDS = 4
+_BACKTESTS, _QUICK_BACKTESTS = 15, 5
+_TIMES_ALONE = 1.3
+_LULL_S = 0.1
+"""In which the server does what nobody waits for."""
+_TRADER = "bench"
+_NO_PASSWORD = "$argon2id$v=19$m=19456,t=2,p=1$bm9ib2R5$bm9ib2R5IGxvZ3MgaW4gd2l0aCB0aGlz"  # noqa: S105
 _BARS = "/api/v1/market-data/bars/AAA?limit=1000&start=2023-06-01"
 
 
@@ -75,6 +90,7 @@ def main() -> int:
         for read in READS:
             assert bare.get(read.path) == bodies[read.path]  # noqa: S101  # or it is no comparison
             _tell(read, *_measure(read, platform, bare, quick=options.quick), as_json=options.json)
+        _tell_backtests(*_time_backtests(platform, quick=options.quick), as_json=options.json)
     return 0
 
 
@@ -93,16 +109,26 @@ class Server:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=_PATIENCE_S)
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._headers = {"Authorization": f"Bearer {_token()}"}
+        self._headers = {
+            "Authorization": f"Bearer {_token()}",
+            "Content-Type": "application/json",
+        }
 
     def get(self, path: str) -> str:
         """The body at `path`."""
-        self._connection.request("GET", path, headers=self._headers)
+        return self._ask("GET", path, None)
+
+    def post(self, path: str, value: object) -> str:
+        """What is answered to `value`."""
+        return self._ask("POST", path, json.dumps(value))
+
+    def _ask(self, method: str, path: str, body: str | None) -> str:
+        self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
-        body = answer.read()
-        if answer.status != 200:
-            raise RuntimeError(f"{path}: {answer.status} {body.decode()}")
-        return body.decode()
+        told = answer.read().decode()
+        if answer.status not in (200, 202):
+            raise RuntimeError(f"{path}: {answer.status} {told}")
+        return told
 
     def seconds(self, path: str, count: int) -> list[float]:
         """What each of `count` requests takes."""
@@ -146,6 +172,47 @@ def _verdict(read: Read, p50_ms: float, times_bare: float) -> str:
         )
     assert read.milliseconds is not None  # noqa: S101  # one of them is given
     return f"{'ok' if p50_ms <= read.milliseconds else 'MISSED'}: at most {read.milliseconds:g} ms"
+
+
+# ── a backtest ───────────────────────────────────────────────────────────────
+
+
+def _time_backtests(platform: Server, *, quick: bool) -> tuple[list[float], list[float]]:
+    """Seconds from asking for W1 to its figures, and of `run_backtest`; both read the bars."""
+    storage = ParquetStorage(_settings().bars_dir)
+    asked: list[float] = []
+    alone: list[float] = []
+    for turn in range(1 + (_QUICK_BACKTESTS if quick else _BACKTESTS)):
+        gc.collect()
+        begun = perf_counter()
+        bars = {"AAA": storage.read("AAA")}
+        commission = PerShare(COMMISSION_PER_SHARE)
+        fills = run_backtest(Cross, bars, cash=CASH, commission=commission).metrics["fills"]
+        alone.extend([perf_counter() - begun] if turn else [])
+        begun = perf_counter()
+        run = json.loads(platform.post("/api/v1/runs", {"config": "w1"}))["id"]
+        followed = f"/api/v1/runs/{run}?wait_s=20"
+        told = json.loads(platform.get(f"{followed}&until=figures"))
+        asked.extend([perf_counter() - begun] if turn else [])
+        assert told["metrics"]["fills"] == fills  # noqa: S101  # or it is no comparison
+        ended = json.loads(platform.get(followed))
+        assert ended["status"] == "completed", ended["reason"]  # noqa: S101
+        sleep(_LULL_S)
+    shutil.rmtree(_settings().runs_dir)
+    return asked, alone
+
+
+def _tell_backtests(asked: list[float], alone: list[float], *, as_json: bool) -> None:
+    over_api, here = (1e3 * float(np.median(each)) for each in (asked, alone))
+    facts = {"read": "W1", "p50_ms": over_api, "run_backtest_p50_ms": here}
+    if as_json:
+        print(json.dumps(facts | {"times_run_backtest": over_api / here, "requests": len(asked)}))
+        return
+    verdict = "ok" if over_api <= _TIMES_ALONE * here else "MISSED"
+    print(
+        f"{'W1, from asking to its figures':34} p50 {over_api:6.2f} ms  `run_backtest` p50 "
+        f"{here:6.2f} ms  {over_api / here:5.2f} ×  {verdict}: at most {_TIMES_ALONE:g} ×"
+    )
 
 
 # ── the servers ──────────────────────────────────────────────────────────────
@@ -200,27 +267,38 @@ def _serve(app: FastAPI) -> int:
 def _platform() -> FastAPI:
     """The platform on an installation that is kept beside the bars: 98,280 minutes of AAA."""
     logger.remove()
-    parquet = data.write("D1")
-    settings = Settings(
+    settings = _settings()
+    settings.session_configs_dir.mkdir(parents=True, exist_ok=True)
+    (settings.session_configs_dir / "w1.json").write_text(json.dumps(CONFIG), encoding="utf-8")
+    install(settings, str(data.write("D1")))
+    with UnitOfWork(session_factory(settings.database_url)) as work:
+        if work.users.find(_TRADER) is None:
+            work.users.add(_TRADER, _NO_PASSWORD, role=Role.TRADER)
+    app = create_app(settings, system=SystemManager(settings))
+    spare_the_collector()
+    return app
+
+
+def _settings() -> Settings:
+    home = data.write("D1").with_suffix(".api")
+    return Settings(
         _env_file=None,
-        data_dir=parquet.with_suffix(".api"),
+        data_dir=home,
+        validation_dir=home / "validation",
+        session_configs_dir=home / "session_configs",
         secret_key=SECRET,
         access_token_minutes=60,
         rate_limit_per_minute=10_000_000,
     )
-    settings.data_dir.mkdir(exist_ok=True)
-    initialise_database(settings.database_url)
-    storage = ParquetStorage(settings.bars_dir)
-    if not storage.symbols():
-        for symbol, bars in bars_by_symbol(str(parquet)).items():
-            storage.write(symbol, bars)
-    return create_app(settings, system=SystemManager(settings))
 
 
 def _token() -> str:
-    """An access token of the platform for somebody who may look."""
+    """An access token of the platform for its trader."""
+    with UnitOfWork(session_factory(_settings().database_url)) as work:
+        user = work.users.find(_TRADER)
+    assert user is not None  # noqa: S101  # the platform has made it
     principal = Principal(
-        user_id=uuid4(), username="bench", role=Role.VIEWER, login_id=uuid4(), api_key_id=None
+        user_id=user.id, username=_TRADER, role=Role.TRADER, login_id=uuid4(), api_key_id=None
     )
     return AccessTokens(secret=SECRET, life_s=3_600).issue(principal, SystemClock().now_ns())
 

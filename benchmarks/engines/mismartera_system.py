@@ -29,7 +29,7 @@ _FULL_DAY = DayHours(
     post_market_close=time(20),
 )
 _EARLY_CLOSES = (date(2023, 7, 3), date(2023, 11, 24))
-_CONFIG = {
+CONFIG = {
     "session_name": "benchmark_w1",
     "exchange_group": "US_EQUITY",
     "asset_class": "EQUITY",
@@ -64,7 +64,7 @@ class W1Recorded(Case):
         )
         if not (folder / "ready").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _install(self.settings, parquet)
+            install(self.settings, parquet)
             (folder / "ready").touch()
         initialise_database(self.settings.database_url)  # a kept one may have an older schema
 
@@ -74,7 +74,7 @@ class W1Recorded(Case):
 
     def run(self) -> RunResult:
         """One session, from start to stopped."""
-        self.system.start(_CONFIG)
+        self.system.start(CONFIG)
         self.system.wait()
         if self.system.state is not SystemState.STOPPED or self.system.result is None:
             raise RuntimeError(f"the session ended {self.system.state}: {self.system.reason}")
@@ -103,9 +103,9 @@ class W1(W1Recorded):
         return progress.bars / progress.bars_per_s + perf_counter() - begun
 
 
-def _install(settings: Settings, parquet: str) -> None:
+def install(settings: Settings, parquet: str) -> None:
     """A database whose calendar has the data's early closes as full days, and the bars."""
-    settings.data_dir.mkdir(parents=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
     _override_early_closes(settings.database_url)
     storage = ParquetStorage(settings.bars_dir)
     for symbol, bars in bars_by_symbol(parquet).items():

@@ -35,13 +35,13 @@ def run(settings: Settings, listening: socket.socket) -> None:
         **WEBSOCKET_OPTIONS,
     )
     server = Server(config, app)
-    _spare_the_collector()
+    spare_the_collector()
     server.run(sockets=[listening])
     if not server.started:
         raise ConfigurationError("the API did not start: the log says why")
 
 
-def _spare_the_collector() -> None:
+def spare_the_collector() -> None:
     """Leave what is there now out of every later collection: it stays to the end.
 
     To look through all that an application is made of takes a tenth of a second, in which no
