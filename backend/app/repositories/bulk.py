@@ -79,14 +79,12 @@ def patience(db: Session) -> Iterator[None]:
 
 
 def settle(db: Session) -> None:
-    """After a large unit of work: let the database finish it, while nobody waits.
+    """After a large unit of work: let SQLite finish it, while nobody waits.
 
     SQLite moves what was committed from its log into the database when the log is long, in the
     commit that made it so, whose caller waits. Afterwards the log has room again.
     """
-    connection = db.connection()
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
+    db.connection().exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").close()
 
 
 def insert_rows(

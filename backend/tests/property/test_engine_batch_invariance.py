@@ -81,11 +81,20 @@ def test_random_cuts(drawn: tuple[Market, list[int]], kind: int) -> None:
     assert_same(play(market, cuts_ns, kind=kind), play(market, [], kind=kind))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(market=markets(max_sessions=2), kind=st.integers(0, 5))
 def test_one_minute_at_a_time(market: Market, kind: int) -> None:
     minutes = market.ends_ns.tolist()[:-1]
     assert_same(play(market, minutes, kind=kind), play(market, [], kind=kind))
+
+
+@pytest.mark.parametrize(
+    ("seed", "minutes", "present"), [(90_816_536, 12, 0.6), (121_751_464, 24, 0.4)]
+)
+def test_a_split_before_a_minute_without_a_bar(seed: int, minutes: int, present: float) -> None:
+    """What is held of a symbol is worth the split's price until its next bar, in any batch."""
+    market = make_market(seed, symbols=3, sessions=2, minutes=minutes, present=present)
+    assert_same(play(market, market.ends_ns.tolist()[:-1]), play(market, []))
 
 
 @pytest.mark.parametrize("kind", range(6))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from loguru import logger
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -106,8 +107,9 @@ def _write_rows(db: Session, record: RunRecord, trading: Future[RunTrading]) -> 
 def _settle(settings: Settings) -> None:
     """Let the database tidy up after itself; that it could not is mended by the next run."""
     try:
-        with session_factory(settings.database_url)() as db:
-            settle(db)
+        if make_url(settings.database_url).get_backend_name() == "sqlite":
+            with session_factory(settings.database_url)() as db:
+                settle(db)
     except SQLAlchemyError as error:
         logger.debug("the database's log was not moved: {}", error)
 

@@ -58,11 +58,10 @@ class Tape:
         which nothing may trade.
         """
         for symbol, old in enumerate(self.bars):
-            if len(old):
-                self._last_closes[symbol] = self.close_of(symbol, len(old))
-                row = _last_print(old, len(old))
-                if row >= 0:
-                    self._last_prints_ns[symbol] = old.start_ns.item(row)
+            self._last_closes[symbol] = self.close_of(symbol, len(old))
+            row = _last_print(old, len(old))
+            if row >= 0:
+                self._last_prints_ns[symbol] = old.start_ns.item(row)
         self.bars = list(bars)
         self._rescaled = [(-1, 0.0)] * len(self.bars)
         self.next_rows = [0] * len(self.bars)
