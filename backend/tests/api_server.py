@@ -10,6 +10,7 @@ from typing import Any, Self
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from app.api.websocket.limits import Limits
@@ -119,3 +120,27 @@ def live(api: Api) -> Iterator[LiveServer]:
 def viewer_token(api: Api) -> str:
     """An access token of a user who may only look."""
     return api.token(Role.VIEWER)
+
+
+@pytest.fixture
+def limits(api: Api) -> Limits:
+    """Those of the application; in these tests everybody is patient."""
+    own: Limits = api.app.state.gateway.limits
+    limit(api)
+    return own
+
+
+def closed(ws: ClientConnection) -> tuple[list[dict[str, Any]], int, str]:
+    """What is told until the server closes, its code and its reason."""
+    told: list[dict[str, Any]] = []
+    with pytest.raises(ConnectionClosed) as end:
+        told.extend(iter(lambda: receive(ws), {}))
+    received = end.value.rcvd
+    assert received is not None
+    return told, received.code, received.reason
+
+
+def error(message: dict[str, Any]) -> tuple[str, str]:
+    assert message["type"] == "error"
+    body = message["payload"]["error"]
+    return body["code"], body["message"]

@@ -36,15 +36,8 @@ class FakeStopwatch:
             changed.wait(0)
 
 
-class DrivenStopwatch:
+class DrivenStopwatch(FakeStopwatch):
     """Shows the seconds a test sets; who waits looks at it again and again."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.waits = 0
-
-    def now_s(self) -> float:
-        return self.now
 
     def wait(self, changed: Condition, timeout_s: float | None) -> None:
         self.waits += 1

@@ -92,7 +92,7 @@ def test_no_text_takes_long(unit: str, before: str) -> None:
         text = (before + unit * length)[:length]
         began = process_time()
         secrecy.mask(text)
-        assert process_time() - began < 0.5  # 0.02 s on a quiet machine
+        assert process_time() - began < 0.1  # 0.02 s is usual
 
 
 def test_a_long_text_is_shortened_says_so_and_keeps_no_half_of_a_secret() -> None:

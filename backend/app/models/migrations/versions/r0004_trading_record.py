@@ -172,6 +172,17 @@ def _create_orders() -> None:
         _key("parent_order_id", "orders.id", nullable=True, cascade=False),
         _key("replaces_order_id", "orders.id", nullable=True, cascade=False),
         sa.Column("exclusive_group", sa.Integer()),
+        *_order_checks(),
+        _unique("orders", "account_id", "client_order_id"),
+    )
+    _index("orders", "account_id", "submitted_at")
+    _index("orders", "parent_order_id", where="parent_order_id IS NOT NULL")
+    _index("orders", "replaces_order_id", where="replaces_order_id IS NOT NULL")
+    _index("orders", "strategy_id")
+
+
+def _order_checks() -> list[sa.CheckConstraint]:
+    return [
         _check(
             "orders",
             "a_fill_has_a_price",
@@ -212,12 +223,7 @@ def _create_orders() -> None:
         _check("orders", "take_profit_above_zero", "take_profit > 0"),
         _check("orders", "trail_above_zero", "trail > 0"),
         _check("orders", "trail_pct_above_zero", "trail_pct > 0"),
-        _unique("orders", "account_id", "client_order_id"),
-    )
-    _index("orders", "account_id", "submitted_at")
-    _index("orders", "parent_order_id", where="parent_order_id IS NOT NULL")
-    _index("orders", "replaces_order_id", where="replaces_order_id IS NOT NULL")
-    _index("orders", "strategy_id")
+    ]
 
 
 def _create_order_events() -> None:
