@@ -37,10 +37,16 @@ class FakeStopwatch:
 
 
 class DrivenStopwatch(FakeStopwatch):
-    """Shows the seconds a test sets; who waits looks at it again and again."""
+    """Shows the seconds a test sets; who waits looks at it again and again.
+
+    `longest_s` is the longest anybody would have waited in one go.
+    """
+
+    longest_s = 0.0
 
     def wait(self, changed: Condition, timeout_s: float | None) -> None:
         self.waits += 1
+        self.longest_s = max(self.longest_s, float("inf") if timeout_s is None else timeout_s)
         changed.wait(0.001)
 
 

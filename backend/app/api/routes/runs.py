@@ -149,7 +149,8 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
     """One that waits is not begun; one that runs ends where it is. Both are recorded so."""
     runs = platform.system.get_run_queue()
     known = runs.ticket(run_id)
-    if known is None and _session_ticket(platform, run_id) is not None:
+    session = None if known is not None else _session_ticket(platform, run_id)
+    if session is not None and not session.state.has_ended:
         raise WrongStateError(f"run {run_id} is the session's: end it by /system/stop")
     if known is None:
         record = _record(platform, run_id)

@@ -266,6 +266,9 @@ def test_the_session_is_a_run_too(runs: Runs) -> None:
     over = runs.get(run_id)
     assert (over["status"], over["progress"]) == ("stopped", None)
     assert over["finished_at"] is not None
+    late = runs.client.post(f"/api/v1/runs/{run_id}/cancel")
+    assert late.status_code == 409
+    assert "is stopped: there is nothing left to cancel" in late.json()["error"]["message"]
 
 
 # ── ended early ──────────────────────────────────────────────────────────────

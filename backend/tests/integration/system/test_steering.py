@@ -348,6 +348,7 @@ def test_streams_and_progress_follow_a_clocked_session(market: Installation) -> 
         part = streams.next_bars(stream, timeout=PATIENCE_S)
         assert part is not None
         assert part.columns.end_ns.tolist() == [ns_after(number)]
+    assert 0.0 < stopwatch.longest_s <= 0.25  # after each wait the present is told
     system.stop()
 
 
