@@ -10,7 +10,7 @@ from rich.text import Text
 from app.cli.output import console, print_json
 from app.cli.own_code import look_in_current_folder
 from app.cli.run_tables import lines_of_files, render_progress, render_run
-from app.core.enums import SystemState
+from app.core.enums import OperationMode, SystemState
 from app.core.exceptions import ConfigurationError
 from app.managers.data_manager.bars import market_time
 from app.managers.system_manager import SystemManager, get_system_manager
@@ -54,10 +54,13 @@ def begin_session(
     sessions = status.progress.sessions_total if status.progress else 0
     mark, does = ("yellow", "waits") if paused else ("green", "runs")
     told = Text.assemble(("● ", mark), (status.session_name or "", "bold"), f" {does}: ")
-    told.append(f"{sessions} sessions")
+    told.append(f"{sessions} sessions" if sessions != 1 else "1 session")
     console.print(told)
     hints = [("data session", "shows it"), ("system wait", "its result")]
-    hints.append(("system resume", "goes on") if paused else ("system pause", "holds it"))
+    if status.mode is not OperationMode.BACKTEST:
+        hints.append(("system stop", "ends it"))
+    else:
+        hints.append(("system resume", "goes on") if paused else ("system pause", "holds it"))
     told = Text("  ")
     for number, (typed, about) in enumerate(hints):
         told.append(" · " if number else "", style="dim")
@@ -82,6 +85,8 @@ def progress_line(system: SystemManager) -> Text:
     progress = status.progress
     if progress is None:
         return Text(status.session_name or "", style="bold")
+    if status.notice and not progress.now_ns:
+        return Text(f"{status.session_name}  {status.notice}", style="dim")
     moment = ""
     if progress.now_ns:
         zone = ZoneInfo(system.get_time_manager().timezone)

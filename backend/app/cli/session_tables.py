@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from app.core.enums import OperationMode
 from app.core.intervals import ONE_MINUTE
 from app.managers.execution_manager.api import AccountView, PositionView
 from app.managers.system_manager.session_series import SeriesRow
@@ -109,13 +110,15 @@ def render_status(status: SystemStatus, *, moment: str = "") -> RenderableType:
         table.add_row("session", "none was started yet")
         return table
     table.add_row("session", Text(status.session_name, style="bold"))
+    if status.mode is not None:
+        table.add_row("mode", status.mode.value)
     if status.reason:
         table.add_row("reason", Text(status.reason, style="red"))
     if status.notice:
         table.add_row("notice", Text(status.notice, style="yellow"))
     if moment:
         table.add_row("market time", moment)
-    if state in {"RUNNING", "PAUSED"}:
+    if state in {"RUNNING", "PAUSED"} and status.mode is OperationMode.BACKTEST:
         table.add_row("speed", speed_text(status.speed))
     progress = status.progress
     if progress is not None:

@@ -53,7 +53,7 @@ class StrategyEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountRecord:
-    """Money at a broker, in the quote currency. `run_id` is that of its backtest."""
+    """Money at a broker, in the quote currency. `run_id` is that of its run, if it is simulated."""
 
     id: UUID
     run_id: UUID | None
@@ -245,9 +245,11 @@ class RunTrading:
     orders, counted from 1 in the order of `orders`, zero or less for none. A number that is
     NaN is none. JSON is text already. Every price is rounded to `price_step`.
 
-    `ended` has, for each strategy that was ended before its run, its position, when and why.
+    `mode` is the session's. `ended` has, for each strategy that was ended before its run, its
+    position, when and why.
     """
 
+    mode: str
     price_step: float
     starting_cash: float
     final_cash: float

@@ -52,7 +52,7 @@ def _some(column: str) -> Index:
 
 
 class AccountRow(Base):
-    """Money at a broker; each backtest has a simulated account of its own."""
+    """Money at a broker; each backtest and paper session has a simulated account of its own."""
 
     __tablename__ = "accounts"
     __table_args__ = (
@@ -60,7 +60,10 @@ class AccountRow(Base):
         UniqueConstraint("run_id"),
         one_of("mode", MODES),
         *above_zero("starting_cash"),
-        CheckConstraint("(mode = 'backtest') = (run_id IS NOT NULL)", name="run_of_a_backtest"),
+        CheckConstraint(
+            "(mode <> 'backtest' OR run_id IS NOT NULL) AND (mode <> 'live' OR run_id IS NULL)",
+            name="run_of_a_backtest",
+        ),
     )
 
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))

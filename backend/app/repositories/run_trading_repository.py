@@ -27,7 +27,7 @@ from app.repositories.bulk import insert_rows, instants, milliseconds, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 
 SIMULATED = "simulated"
-"""The broker of a backtest's account."""
+"""The broker of a run's account."""
 
 _ORDER_COLUMNS = ("order", "parent_order", "replaces_order", "entry_order", "exit_order")
 _ACCOUNT_TABLES = {"orders", "fills", "trades", "positions", "equity_points"}
@@ -70,7 +70,7 @@ class RunTradingRepository:
             "run_id": run_id,
             "broker": SIMULATED,
             "number": run_id.hex,
-            "mode": "backtest",
+            "mode": trading.mode,
             "starting_cash": round(trading.starting_cash, 6),
             "cash": round(trading.final_cash, 6),
             "equity": round(trading.final_equity, 6),

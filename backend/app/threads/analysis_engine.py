@@ -51,7 +51,8 @@ class AnalysisEngine(Worker):
 
     def _play(self, derived: DerivedSlab) -> None:
         slab = derived.slab
-        if slab.is_history:
+        if not slab.traded:
+            self._simulation.stepper.pass_over(derived.batch)
             return
         numbers = range(slab.first, slab.last)
         self._conductor.expect(dict(zip(numbers, derived.historical, strict=False)))

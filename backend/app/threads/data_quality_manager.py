@@ -1,10 +1,12 @@
 """DataQualityManager: how complete the bars of each session are, told beside the stream."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from loguru import logger
 
+from app.core.data_structures import BarColumns
 from app.core.intervals import ONE_MINUTE
 from app.core.market_halts import MarketHalt, halted_minutes
 from app.core.session_data import SessionData
@@ -17,7 +19,9 @@ from app.threads.worker import Worker
 
 
 class SessionScores:
-    """Scores of whole sessions, slab by slab; SessionData is told the latest.
+    """Scores of sessions, slab by slab; SessionData is told the latest.
+
+    A session that is still going on is scored by the minutes that are over, anew with each slab.
 
     A derived bar has the score of the minutes it is made of, which
     `quality_scoring.derived_quality` works out when somebody asks.
@@ -29,16 +33,20 @@ class SessionScores:
         *,
         symbols: Sequence[str],
         sessions: SessionGrid,
+        first_session: int,
         halts: Sequence[MarketHalt],
         enabled: bool,
     ) -> None:
         self._data = data
+        self._first_session = first_session
         self._symbols = tuple(symbols)
         self._sessions = sessions
         self._halted = halted_minutes(halts)
         self._enabled = enabled
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
         self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
+        self._begun: Mapping[str, BarColumns] = {}
+        self._late: Counter[str] = Counter()
 
     @property
     def percentages(self) -> Mapping[str, Floats]:
@@ -48,7 +56,9 @@ class SessionScores:
     def summary(self, traded: int) -> dict[str, dict[str, object]]:
         """Per symbol, over the first `traded` sessions behind history: minutes, gaps, score."""
         return {
-            symbol: _summary(scored, traded) for symbol, scored in self._scored.items() if scored
+            symbol: _summary(scored, traded) | self._lateness(symbol)
+            for symbol, scored in self._scored.items()
+            if scored
         }
 
     def step(self, slab: Slab) -> None:
@@ -56,12 +66,35 @@ class SessionScores:
         if not self._enabled:
             return
         sessions = self._sessions.slice(slab.first, slab.last)
+        minutes = self._since_their_opens(slab)
         for symbol in self._symbols:
-            quality = session_quality(slab.minutes[symbol], sessions, halted=self._halted)
+            quality = session_quality(
+                minutes[symbol], sessions, until_ns=slab.until_ns, halted=self._halted
+            )
             self._percentages[symbol][slab.first : slab.last] = quality.percentage
-            if not slab.is_history:
-                self._scored[symbol].append(quality)
+            if slab.first >= self._first_session:
+                self._keep(symbol, quality, again=symbol in self._begun)
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
+        self._late.update(slab.late)
+        self._begun = minutes if slab.until_ns < sessions.close_ns[-1] else {}
+
+    def _since_their_opens(self, slab: Slab) -> Mapping[str, BarColumns]:
+        """The minutes of the slab, and before them those of the session it goes on with."""
+        if not self._begun:
+            return slab.minutes
+        return {
+            symbol: BarColumns.concatenate([begun, slab.minutes[symbol]])
+            for symbol, begun in self._begun.items()
+        }
+
+    def _keep(self, symbol: str, quality: QualityColumns, *, again: bool) -> None:
+        """Keep what was scored, in place of the last score if the session goes on."""
+        scored = self._scored[symbol]
+        scored[len(scored) - again :] = [quality]
+
+    def _lateness(self, symbol: str) -> dict[str, object]:
+        late = self._late[symbol]
+        return {"late_bars": late} if late else {}
 
 
 class DataQualityManager(Worker):

@@ -1,7 +1,7 @@
 """What passes between the threads of a run: slices of bars and what was derived from them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core.data_structures import BarColumns
 from app.core.types import Floats
@@ -13,16 +13,20 @@ NamedValues = Mapping[str, Mapping[str, float | Floats]]
 
 @dataclass(frozen=True, slots=True)
 class Slab:
-    """Whole sessions of all symbols: numbers ``first`` to ``last`` (exclusive) of the run's grid.
+    """Sessions of all symbols: numbers ``first`` to ``last`` (exclusive) of the run's grid.
 
-    ``until_ns`` is the close of the last one. History is derived from but not traded.
+    They are whole and ``until_ns`` is the close of the last one, unless it is still going on:
+    then these are its minutes that ended since the slab before. What is not ``traded`` is derived
+    from all the same: history, and what was missed of a session that was entered late. ``late``
+    counts, per symbol, bars that came when their minute had been decided on.
     """
 
     first: int
     last: int
     until_ns: int
     minutes: Mapping[str, BarColumns]
-    is_history: bool
+    traded: bool
+    late: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Pace:
     At speed s > 0 the instant t of a session is due (t − open)/s seconds after the session
     began; a late one is due at once, so delays do not add up. Speed 0: always due. A change of
     speed or a pause counts from where the session's time is then. The nights between sessions
-    take no time.
+    take no time. `one_by_one`, each instant is asked for although none is waited for.
     """
 
     def __init__(
@@ -49,6 +49,7 @@ class Pace:
         *,
         speed: float = 0.0,
         paused: bool = False,
+        one_by_one: bool = False,
         stopwatch: Stopwatch | None = None,
     ) -> None:
         self._control = control
@@ -56,6 +57,7 @@ class Pace:
         self._changed = Condition()
         self._speed = speed
         self._is_paused = paused
+        self._one_by_one = one_by_one
         self._steps = 0
         self._from_ns = 0
         self._from_s = 0.0
@@ -63,7 +65,7 @@ class Pace:
         self._is_held = False
         self.is_over = False
         self.is_at_rest = True
-        self.is_free = not (speed or paused)
+        self.is_free = not (speed or paused or one_by_one)
         self.interrupt: Callable[[], None] = _nothing
         control.on_stop(self._wake)
 
@@ -215,7 +217,8 @@ class Pace:
 
     def _wake(self) -> None:
         with self._changed:
-            self.is_free = not (self._speed or self._is_paused or self._control.stopping)
+            is_held = self._speed or self._is_paused or self._one_by_one
+            self.is_free = not (is_held or self._control.stopping)
             self._changed.notify_all()
         if not self.is_free:
             self.interrupt()

@@ -7,6 +7,7 @@ follow one another without waiting for this thread.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from loguru import logger
 
@@ -38,11 +39,11 @@ class Itinerary:
     def slabs(self, read: BarReader) -> Iterator[Slab]:
         """History, then slabs of whole sessions, each read when it is asked for."""
         if self.first_session:
-            yield self._slab(read, 0, self.first_session, is_history=True)
+            yield self._slab(read, 0, self.first_session, traded=False)
         first, bars = self.first_session, _FIRST_SLAB_BARS
         while first < len(self.sessions):
             last = min(len(self.sessions), first + self._sessions_of(first, bars))
-            yield self._slab(read, first, last, is_history=False)
+            yield self._slab(read, first, last, traded=True)
             first, bars = last, min(2 * bars, _LARGEST_SLAB_BARS)
 
     def _sessions_of(self, first: int, bars: int) -> int:
@@ -51,11 +52,18 @@ class Itinerary:
         minutes = int(grid.close_ns[first] - grid.open_ns[first]) // 60_000_000_000
         return max(self.prefetch_days, bars // max(1, minutes * len(self.symbols)))
 
-    def _slab(self, read: BarReader, first: int, last: int, *, is_history: bool) -> Slab:
+    def _slab(self, read: BarReader, first: int, last: int, *, traded: bool) -> Slab:
         grid = self.sessions
         begin_ns, end_ns = int(grid.open_ns[first]), int(grid.close_ns[last - 1])
         minutes = {symbol: read(symbol, begin_ns, end_ns) for symbol in self.symbols}
-        return Slab(first, last, end_ns, minutes, is_history)
+        return Slab(first, last, end_ns, minutes, traded)
+
+
+class Route(Protocol):
+    """Says what is played, in which pieces, and when there is one."""
+
+    def slabs(self, read: BarReader) -> Iterator[Slab]:
+        """History, then what is traded; asked for the next, it may wait for it."""
 
 
 class SessionCoordinator(Worker):
@@ -65,14 +73,14 @@ class SessionCoordinator(Worker):
         self,
         control: RunControl,
         *,
-        itinerary: Itinerary,
+        route: Route,
         read: BarReader,
         slabs: Channel[Slab],
         arrivals: StreamSubscription[Slab],
         end: Callable[[], None],
     ) -> None:
         super().__init__("SessionCoordinator", control)
-        self._itinerary = itinerary
+        self._route = route
         self._read = read
         self._slabs = slabs
         self._arrivals = arrivals
@@ -90,7 +98,7 @@ class SessionCoordinator(Worker):
             self._end()
 
     def _send_slabs(self) -> None:
-        slabs = self._itinerary.slabs(self._read_one)
+        slabs = self._route.slabs(self._read_one)
         while not self.control.stopping and (slab := next(slabs, None)) is not None:
             logger.debug("sessions {} to {} read", slab.first, slab.last - 1)
             if not self._slabs.put(slab):

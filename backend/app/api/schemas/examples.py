@@ -247,6 +247,7 @@ STATUS: Final[Example] = {
     "state": "RUNNING",
     "run_id": _RUN_ID,
     "session_name": "example_session",
+    "mode": "backtest",
     "reason": None,
     "notice": None,
     "speed": 60.0,

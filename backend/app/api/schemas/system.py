@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.api.schemas.examples import STATUS
 from app.api.schemas.values import Asked, Config, Known, Moment, Whole, shown_as
-from app.core.enums import SystemState
+from app.core.enums import OperationMode, SystemState
 from app.core.instants import utc
 from app.managers.system_manager.status import SystemStatus
 from app.threads.progress import RunProgress
@@ -83,6 +83,7 @@ class Status(BaseModel):
     state: SystemState = Field(examples=["RUNNING"])
     run_id: UUID | None = Field(description="What the run is known by in the record.")
     session_name: str | None = Field(examples=["example_session"])
+    mode: OperationMode | None = Field(description="What kind of session it is.")
     reason: str | None = Field(description="Why it failed; null if it did not.")
     notice: str | None = Field(description="What a person should know of a session that goes on.")
     speed: float = Field(description="Market seconds a second; 0: as fast as it goes.")
@@ -96,6 +97,7 @@ class Status(BaseModel):
             state=status.state,
             run_id=status.run_id,
             session_name=status.session_name,
+            mode=status.mode,
             reason=status.reason,
             notice=status.notice,
             speed=status.speed,

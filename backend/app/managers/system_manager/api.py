@@ -6,6 +6,7 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy.orm import Session
@@ -29,6 +30,7 @@ from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
 from app.managers.system_manager.session_scores import SessionScore, scores_of
 from app.managers.system_manager.status import SystemStatus
+from app.managers.system_manager.wiring import Unwatched
 from app.managers.system_manager.wording import explained
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import Clock, SystemClock
@@ -47,6 +49,7 @@ from app.monitoring.telling import harmless
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.threads.live_itinerary import LiveSource
 from app.threads.pace import Stopwatch
 
 _LAST_WORDS_S = 5.0
@@ -61,7 +64,8 @@ class SystemManager:
     State is STOPPED, RUNNING, PAUSED, or FAILED with its `reason`. `start` returns at once;
     `wait` waits for the end. `pause`, `resume`, `step`, `set_speed` and `stop` may be called
     from any thread, at any moment, more than once; results do not depend on them, except that
-    a stop ends them. `stopwatch` is what a session's speed is measured with.
+    a stop ends them. `stopwatch` is what a session's speed is measured with. A paper session
+    goes by the clock, and of all these it takes `stop` alone.
     """
 
     def __init__(
@@ -131,13 +135,16 @@ class SystemManager:
         Raises:
             ConfigurationError: naming every mistake with the path of its field; nothing was
                 started.
-            WrongStateError: a session is running already.
+            WrongStateError: a session is running already, or one that cannot be paused is to begin
+                so.
         """
         if not self.is_running():
             self.wait(_LAST_WORDS_S)
         with self._lock:
             self._require_none_running()
             session = self._config(config)
+            if paused:
+                _require_steerable(session, "start paused")
             with self._database() as db:
                 run = self._prepare(session, db, paused=paused)
             self._reason, self.result, self.record = None, None, None
@@ -169,18 +176,18 @@ class SystemManager:
         returns before. Nothing happens if it is paused already.
 
         Raises:
-            WrongStateError: no session is running.
+            WrongStateError: no backtest is running.
         """
-        self._active("pause").pause()
+        self._replaying("pause").pause()
         self._tell("run.paused")
 
     def resume(self) -> None:
         """Let a paused session go on at its speed; nothing happens if it is not paused.
 
         Raises:
-            WrongStateError: no session is running.
+            WrongStateError: no backtest is running.
         """
-        self._active("resume").pace.resume()
+        self._replaying("resume").pace.resume()
         self._tell("run.resumed")
 
     def step(self) -> None:
@@ -192,7 +199,7 @@ class SystemManager:
         Raises:
             WrongStateError: no session is paused.
         """
-        if not self._active("step").step():
+        if not self._replaying("step").step():
             raise WrongStateError("step: the session is not paused; pause it first")
         self.announce()
 
@@ -203,14 +210,14 @@ class SystemManager:
 
         Raises:
             ConfigurationError: not a finite number of 0 or more.
-            WrongStateError: no session is running.
+            WrongStateError: no backtest is running.
         """
         if not 0.0 <= speed_multiplier < float("inf"):
             raise ConfigurationError(
                 f"speed_multiplier: {speed_multiplier!r} must be a finite number, 0 or more; "
                 "0 is as fast as possible, 1 real time, 60 a minute in a second"
             )
-        self._active("speed").pace.set_speed(float(speed_multiplier))
+        self._replaying("speed").pace.set_speed(float(speed_multiplier))
         self._tell("run.speed", speed=float(speed_multiplier))
 
     def require_running(self, action: str) -> None:
@@ -253,9 +260,10 @@ class SystemManager:
         return SystemStatus(
             state=self.state,
             session_name=run.plan.config.session_name if run else None,
+            mode=run.plan.config.mode if run else None,
             reason=self.reason,
-            notice=run.control.notice if run else None,
-            speed=run.pace.speed if run else 0.0,
+            notice=_notice(run) if run else None,
+            speed=_speed(run) if run else 0.0,
             progress=run.board.latest if run else None,
             threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
             run_id=self._run_id if run else None,
@@ -342,6 +350,12 @@ class SystemManager:
             )
         return run
 
+    def _replaying(self, action: str) -> SessionRun:
+        """The backtest that is going on, paused or not: the market's own time is not steered."""
+        run = self._active(action)
+        _require_steerable(run.plan.config, action)
+        return run
+
     def _on_change(self) -> None:
         """In a thread of the run: progress was made, it was asked to stop, or it has ended."""
         run = self._run
@@ -394,13 +408,14 @@ class SystemManager:
             storage=self._storage,
             strategies_dir=self._settings.strategies_dir,
         )
-        time = _BacktestTime(self._time_manager, self._database())
+        is_replay = config.replay is not None
         run = SessionRun(
             plan,
             storage=self._storage,
-            time=time,
+            time=_BacktestTime(self._time_manager, self._database()) if is_replay else Unwatched(),
             streams=self._data_manager.streams,
             conclude=self._conclude,
+            live=None if is_replay else LiveSource(self._storage.version, self._clock.now_ns),
             hub=self.hub,
             announce=self._on_change,
             paused=paused,
@@ -432,6 +447,27 @@ class SystemManager:
             self.validation_file = recorder.keep(record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
+
+
+def _speed(run: SessionRun) -> float:
+    return run.pace.speed if run.plan.config.replay else 1.0
+
+
+def _notice(run: SessionRun) -> str | None:
+    """What the watchdog has noticed, or that a session by the market's time has had no bar yet."""
+    is_fed = bool(run.plan.config.replay or run.board.latest.now_ns or run.ended.is_set())
+    if run.control.notice or is_fed:
+        return run.control.notice
+    sessions, number = run.plan.sessions, run.plan.first_session
+    opens = utc(sessions.open_ns.item(number)).astimezone(ZoneInfo(sessions.timezone))
+    return f"waits for bars of the session that opens at {opens:%Y-%m-%d %H:%M}"
+
+
+def _require_steerable(config: SessionConfig, action: str) -> None:
+    if config.replay is None:
+        raise WrongStateError(
+            f"{action}: a {config.mode} session goes by the market's own time; it can be stopped"
+        )
 
 
 class _BacktestTime:

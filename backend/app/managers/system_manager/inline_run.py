@@ -79,7 +79,7 @@ class InlineRun(Worker):
         self.scores.step(slab)
         historical = self._historical.step(slab)
         batch = self.simulation.derivation.step(slab.minutes, slab.until_ns)
-        if slab.is_history:
+        if not slab.traded:
             return
         numbers = range(slab.first, slab.last)
         self._conductor.expect(dict(zip(numbers, historical, strict=False)))

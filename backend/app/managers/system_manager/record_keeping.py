@@ -162,5 +162,6 @@ def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:
             Kept(source.key[0], str(source.key[1]), name, partial(source.as_of, simulation.data))
             for source, name in simulation.indicator_sources()
         ],
+        mode=plan.config.mode.value,
         price_step=_PRICE_STEPS[plan.config.asset_class],
     )

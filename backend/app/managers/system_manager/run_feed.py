@@ -140,6 +140,7 @@ def publish_ticket(hub: Hub, ticket: RunTicket) -> None:
         "run_id": str(ticket.id),
         "state": ticket.state,
         "session_name": ticket.session_name,
+        "mode": ticket.mode,
         "reason": ticket.reason,
         "notice": None,
         "speed": 0.0,
@@ -151,6 +152,7 @@ def _session_state(status: SystemStatus) -> dict[str, Any]:
     state = {
         "state": status.state,
         "session_name": status.session_name,
+        "mode": status.mode,
         "reason": status.reason,
         "notice": status.notice,
         "speed": status.speed,

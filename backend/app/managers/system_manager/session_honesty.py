@@ -39,7 +39,7 @@ def session_honesty(config: SessionConfig, settings: Settings) -> HonestyReport:
 def _plan(config: SessionConfig, settings: Settings, storage: ParquetStorage) -> SessionPlan:
     if not config.strategies:
         raise ConfigurationError("strategies: there are none, so nothing is traded; give one")
-    fast = config.backtest_config.model_copy(update={"speed_multiplier": 0.0})
+    fast = config.require_replay().model_copy(update={"speed_multiplier": 0.0})
     config = config.model_copy(update={"backtest_config": fast})
     return plan_alone(config, settings, storage)
 

@@ -89,7 +89,7 @@ def plan_session(
         DataError: if the stored splits and dividends of a symbol are damaged.
     """
     history = max((e.trailing_days for e in config.session_data_config.historical.data), default=0)
-    first, last = time_manager.get_backtest_window(db)
+    first, last = _window(config, time_manager, db)
     earliest = _days_before(time_manager, db, first, history)
     sessions = time_manager.session_grid(db, earliest, last)
     if config.session_data_config.extended_hours:
@@ -113,7 +113,9 @@ def plan_session(
         ),
         historical={name: indicator.spec for name, indicator in data.indicators.items()},
         terms=_terms(config),
-        synthetic=_require_bars(storage, symbols, sessions, history),
+        synthetic=_require_bars(
+            storage, symbols, sessions, history, are_stored=bool(config.replay)
+        ),
         actions=_actions(actions, adjustment, sessions, history),
         factors={
             symbol: stored_factors(storage, own, adjustment, sessions)
@@ -124,7 +126,8 @@ def plan_session(
 
 def set_market(time_manager: TimeManager, db: Session, config: SessionConfig) -> None:
     """Let `time_manager` keep the time of the market and the days of a config."""
-    window = config.backtest_config.window
+    replay = config.replay
+    window = replay.window if replay else None
     time_manager.configure(
         db,
         exchange_group=config.exchange_group.value,
@@ -132,7 +135,7 @@ def set_market(time_manager: TimeManager, db: Session, config: SessionConfig) ->
         mode=config.mode,
         first_date=window[0] if window else None,
         last_date=window[1] if window else None,
-        backtest_days=config.backtest_config.backtest_days,
+        backtest_days=replay.backtest_days if replay else None,
         extended_hours=config.session_data_config.extended_hours,
     )
 
@@ -140,7 +143,12 @@ def set_market(time_manager: TimeManager, db: Session, config: SessionConfig) ->
 def plan_alone(
     config: SessionConfig, settings: Settings, storage: ParquetStorage, clock: Clock | None = None
 ) -> SessionPlan:
-    """`plan_session` with a market time of its own, so that no session's is moved."""
+    """`plan_session` of a backtest with a time of its own, so that no session's is moved.
+
+    Raises:
+        ConfigurationError: as `plan_session`, and for a session that is no backtest.
+    """
+    config.require_replay()
     time_manager = TimeManager(clock=clock)
     with session_factory(settings.database_url)() as db:
         set_market(time_manager, db, config)
@@ -162,6 +170,14 @@ def _actions(
     every = [action for own in actions.values() for action in own]
     basis_ns = int(sessions.pre_open_ns[first_session])
     return events_left(every, adjustment, sessions, basis_ns=basis_ns)
+
+
+def _window(config: SessionConfig, time_manager: TimeManager, db: Session) -> tuple[date, date]:
+    """First and last date that is traded."""
+    if config.replay:
+        return time_manager.get_backtest_window(db)
+    today = time_manager.get_current_session(db).date
+    return today, today
 
 
 def _days_before(time_manager: TimeManager, db: Session, first: date, count: int) -> date:
@@ -207,9 +223,17 @@ def _terms(config: SessionConfig) -> Terms:
 
 
 def _require_bars(
-    storage: ParquetStorage, symbols: tuple[str, ...], sessions: SessionGrid, first_session: int
+    storage: ParquetStorage,
+    symbols: tuple[str, ...],
+    sessions: SessionGrid,
+    first_session: int,
+    *,
+    are_stored: bool,
 ) -> bool:
-    """Whether any of the stored bars are synthetic, after seeing that each symbol has some."""
+    """Whether any of the stored bars are synthetic, after seeing that each symbol has some.
+
+    Those of the sessions that are traded must be there, or with `are_stored` False any at all.
+    """
     begin_ns, end_ns = int(sessions.open_ns[first_session]), int(sessions.close_ns[-1])
     problems, synthetic = [], False
     for position, symbol in enumerate(symbols):
@@ -219,6 +243,8 @@ def _require_bars(
             problems.append(f"session_data_config.symbols[{position}]: {error}")
             continue
         synthetic = synthetic or "synthetic" in coverage.labels
+        if not are_stored:
+            continue
         if coverage.last_ns < begin_ns or coverage.first_ns >= end_ns:
             problems.append(
                 f"session_data_config.symbols[{position}]: the stored bars of {symbol} do not "

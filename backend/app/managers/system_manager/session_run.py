@@ -16,6 +16,7 @@ from app.managers.system_manager.wording import explained
 from app.monitoring.hub import Hub
 from app.monitoring.telling import harmless
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.threads.live_itinerary import LiveSource
 from app.threads.pace import Stopwatch
 from app.threads.sync import RunControl, wait_in_looks
 from app.threads.watchdog import Patience
@@ -30,7 +31,8 @@ class SessionRun:
     """One run of a plan.
 
     `conclude` is called in the coordinator's thread when all has been decided; `ended` is set
-    when the last thread that matters is over, however it ended. What happens is left in `hub`;
+    when the last thread that matters is over, however it ended. `live` is what a
+    session goes by that is not a backtest. What happens is left in `hub`;
     `announce` is called when the state of the run or its progress has changed, in the thread
     it changed in.
     """
@@ -43,6 +45,7 @@ class SessionRun:
         time: SessionTime,
         streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
+        live: LiveSource | None = None,
         hub: Hub | None = None,
         announce: Callable[[], None] = lambda: None,
         paused: bool = False,
@@ -70,7 +73,7 @@ class SessionRun:
         self.analysis = wiring.analysis(self.pace, conductor)
         self.quality = wiring.quality()
         self.scores = self.quality.scores
-        coordinator = wiring.coordinator(read=partial(plan.read, storage), end=self._end)
+        coordinator = wiring.coordinator(live, read=partial(plan.read, storage), end=self._end)
         workers: tuple[Worker, ...] = (coordinator, wiring.processor(), self.quality)
         watchdog = wiring.watchdog(
             self.analysis, workers, patience=patience, end=self._end, ended=self.ended

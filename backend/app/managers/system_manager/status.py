@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.core.enums import SystemState
+from app.core.enums import OperationMode, SystemState
 from app.threads.progress import RunProgress
 
 
@@ -19,6 +19,7 @@ class SystemStatus:
 
     state: SystemState
     session_name: str | None
+    mode: OperationMode | None
     reason: str | None
     notice: str | None
     speed: float

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence, Sized
 from threading import Event
 
-from app.core.data_structures import BarColumns
 from app.core.ports import SessionTime
 from app.core.session_data import SeriesKey, SessionData
 from app.managers.system_manager.session_plan import SessionPlan
@@ -12,10 +11,11 @@ from app.threads.analysis_engine import AnalysisEngine
 from app.threads.conductor import SessionConductor
 from app.threads.data_processor import DataProcessor, HistoricalIndicators
 from app.threads.data_quality_manager import DataQualityManager, SessionScores
+from app.threads.live_itinerary import LiveItinerary, LiveSource
 from app.threads.messages import DerivedSlab, Slab
 from app.threads.pace import Pace, Stopwatch
 from app.threads.progress import ProgressBoard
-from app.threads.session_coordinator import Itinerary, SessionCoordinator
+from app.threads.session_coordinator import BarReader, Itinerary, SessionCoordinator
 from app.threads.sync import Channel, RunControl, StreamSubscription
 from app.threads.watchdog import Patience, Watchdog
 from app.threads.worker import Worker
@@ -46,6 +46,7 @@ def scores_of(plan: SessionPlan, simulation: Simulation) -> SessionScores:
         simulation.data,
         symbols=plan.symbols,
         sessions=plan.sessions,
+        first_session=plan.first_session,
         halts=plan.halts,
         enabled=plan.config.session_data_config.gap_filler.enable_session_quality,
     )
@@ -57,7 +58,20 @@ def itinerary_of(plan: SessionPlan) -> Itinerary:
         symbols=plan.symbols,
         sessions=plan.sessions,
         first_session=plan.first_session,
-        prefetch_days=plan.config.backtest_config.prefetch_days,
+        prefetch_days=plan.config.require_replay().prefetch_days,
+    )
+
+
+def live_itinerary_of(plan: SessionPlan, control: RunControl, source: LiveSource) -> LiveItinerary:
+    """The session that is on, as its bars come in; a missing one is waited for as `plan` asks."""
+    filler = plan.config.session_data_config.gap_filler
+    return LiveItinerary(
+        symbols=plan.symbols,
+        sessions=plan.sessions,
+        first_session=plan.first_session,
+        patience_s=filler.max_retries * filler.retry_interval_seconds,
+        source=source,
+        wait=control.wait_for_stop,
     )
 
 
@@ -86,17 +100,21 @@ class Wiring:
         return ProgressBoard(len(self._plan.sessions) - self._plan.first_session)
 
     def pace(self, stopwatch: Stopwatch | None, *, paused: bool) -> Pace:
-        """The speed the config asks for."""
-        speed = self._plan.config.backtest_config.speed_multiplier
+        """The speed the config asks for; the market's own comes with its bars."""
+        replay = self._plan.config.replay
+        if replay is None:
+            return Pace(self._control, one_by_one=True)
+        speed = replay.speed_multiplier
         return Pace(self._control, speed=speed, paused=paused, stopwatch=stopwatch)
 
     def coordinator(
-        self, *, read: Callable[[str, int, int], BarColumns], end: Callable[[], None]
+        self, live: LiveSource | None, *, read: BarReader, end: Callable[[], None]
     ) -> SessionCoordinator:
-        """Reads ahead; concludes the run with `end`."""
+        """Reads ahead, or what comes in from `live`; concludes the run with `end`."""
+        plan, control = self._plan, self._control
         return SessionCoordinator(
-            self._control,
-            itinerary=itinerary_of(self._plan),
+            control,
+            route=live_itinerary_of(plan, control, live) if live else itinerary_of(plan),
             read=read,
             slabs=self._slabs,
             arrivals=self._arrivals,

@@ -226,6 +226,12 @@ class TimeManager:
         """The trading days from `first` to `last`, both included, as read-only columns."""
         return self._of(db).grid(first, last)
 
+    def get_current_session(self, db: Session) -> TradingSession:
+        """The session that is on by the clock, or else the next one."""
+        calendar = self._of(db)
+        now_ns = self._clock.now_ns()
+        return calendar.session_at(calendar.row_closing_after(now_ns, extended=self._extended))
+
     # ── backtest time ────────────────────────────────────────────────────────
 
     def get_backtest_window(self, db: Session) -> tuple[date, date]:

@@ -71,6 +71,30 @@ def refuse_replacement(table: str, message: str) -> None:
         )
 
 
+def replace_check(table: str, name: str, old: str, new: str) -> None:
+    """Put the condition `new` in place of `old` in the check `name` of a table; rows stay.
+
+    SQLite has no statement for that and documents this way: the text of the schema is changed,
+    and its version told. See "Making Other Kinds Of Table Schema Changes" in the page of its
+    `ALTER TABLE`.
+    """
+    constraint = f"ck_{table}_{name}"
+    if op.get_context().dialect.name != "sqlite":
+        op.drop_constraint(op.f(constraint), table, type_="check")
+        op.create_check_constraint(op.f(constraint), table, new)
+        return
+    connection = op.get_bind()
+    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
+    connection.exec_driver_sql("PRAGMA writable_schema=ON")
+    changed = connection.exec_driver_sql(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+        (f"CONSTRAINT {constraint} CHECK ({old})", f"CONSTRAINT {constraint} CHECK ({new})", table),
+    )
+    assert changed.rowcount == 1  # noqa: S101  # the table is there: migrations come in order
+    connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
+    connection.exec_driver_sql("PRAGMA writable_schema=OFF")
+
+
 def refuse_delete(table: str) -> None:
     """Let the database refuse to remove rows of `table`, or to put new ones in their place."""
     message = f"rows of {table} are never removed"

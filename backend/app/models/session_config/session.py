@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from app.core.enums import OperationMode
+from app.core.exceptions import ConfigurationError
 from app.models.session_config.data_sections import BacktestConfig, SessionDataConfig
 from app.models.session_config.kinds import Mistake, Section, SessionName, Word, refuse
 from app.models.session_config.trading_sections import (
@@ -42,7 +43,7 @@ TRADED = {
 class SessionConfig(Section):
     """Everything that decides a session: the same config, data and code give the same result.
 
-    A paper or live session is refused when it is read, since no broker is connected yet.
+    A live session is refused when it is read, since no broker is connected yet.
     """
 
     session_name: SessionName = Field(
@@ -58,11 +59,16 @@ class SessionConfig(Section):
         examples=["EQUITY"],
     )
     mode: Word[OperationMode] = Field(
-        description="`backtest` replays stored bars. `paper` and `live` need a broker "
-        "connection, which is not available yet: they are refused.",
+        description="`backtest` replays stored bars. `paper` plays the session that is on, or "
+        "the next one, as its bars come in, on the same simulated exchange. `live` needs a broker "
+        "connection, which is not available yet: it is refused.",
         examples=["backtest"],
     )
-    backtest_config: BacktestConfig = Field(description="What is replayed, and how.")
+    backtest_config: BacktestConfig | None = Field(
+        None,
+        description="What is replayed, and how. A backtest must have it; a paper session does "
+        "not heed it, so that it may have the same config.",
+    )
     session_data_config: SessionDataConfig = Field(description="Which data it works on.")
     strategies: Annotated[tuple[StrategyConfig, ...], Field(strict=False)] = Field(
         (),
@@ -78,6 +84,25 @@ class SessionConfig(Section):
         """Everything, defaults included, in JSON's types; reading it back gives an equal config."""
         return self.model_dump(mode="json", exclude_none=True)
 
+    @property
+    def replay(self) -> BacktestConfig | None:
+        """What is replayed, and how; None for a session that is no backtest."""
+        return self.backtest_config if self.mode is OperationMode.BACKTEST else None
+
+    def require_replay(self) -> BacktestConfig:
+        """What is replayed, and how.
+
+        Raises:
+            ConfigurationError: the session is no backtest.
+        """
+        replay = self.replay
+        if replay is None:
+            raise ConfigurationError(
+                f'mode: "{self.mode}" plays the session that is on, and a backtest is wanted; '
+                'use "backtest"'
+            )
+        return replay
+
     def symbols_of(self, strategy: StrategyConfig) -> tuple[str, ...]:
         """What `strategy` trades, in the session's order."""
         return self.session_data_config.selected(strategy.symbols)
@@ -86,9 +111,10 @@ class SessionConfig(Section):
     @classmethod
     def _mode_is_available(cls, data: Any) -> Any:
         mode = data.get("mode") if isinstance(data, Mapping) else None
-        if mode in (OperationMode.PAPER.value, OperationMode.LIVE.value):
+        if mode == OperationMode.LIVE.value:
             sentence = (
-                f'"{mode}" needs a broker connection, which is not available yet; use "backtest"'
+                '"live" needs a broker connection, which is not available yet; '
+                'use "paper" or "backtest"'
             )
             refuse([(("mode",), sentence)])
         return data
@@ -104,6 +130,11 @@ class SessionConfig(Section):
             yield (
                 ("asset_class",),
                 f'"{self.asset_class}" is not traded in {self.exchange_group}; use "{traded}"',
+            )
+        if self.mode is OperationMode.BACKTEST and self.backtest_config is None:
+            yield (
+                ("backtest_config",),
+                'is missing; a backtest needs it (for example {"backtest_days": 5})',
             )
         names = [strategy.name for strategy in self.strategies]
         for position, strategy in enumerate(self.strategies):

@@ -5,7 +5,8 @@
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -129,6 +130,18 @@ class ParquetStorage:
             return BarColumns.empty()
         frame = pl.scan_parquet(contents).select(_COLUMNS).collect().rechunk()
         return _columns(frame).between(first_ns, last_ns)
+
+    def version(self, symbol: str, first_ns: int, last_ns: int) -> Hashable:
+        """Something that changes whenever bars that start in ``[first_ns, last_ns)`` do.
+
+        No file is opened: to look for news several times a second costs next to nothing.
+        """
+        stamps = []
+        for path in self._month_files(symbol, first_ns, last_ns):
+            with suppress(FileNotFoundError):  # another reader has just set it aside
+                found = path.stat()
+                stamps.append((path.name, found.st_ino, found.st_mtime_ns, found.st_size))
+        return tuple(stamps)
 
     def read_first(self, symbol: str, first_ns: int, last_ns: int, count: int) -> BarColumns:
         """The first `count` of the bars that start in ``[first_ns, last_ns)``, or all.

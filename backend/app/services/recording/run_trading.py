@@ -22,6 +22,7 @@ def run_trading(
     ended: Sequence[tuple[int, int, str]],
     seen: Sequence[Seen],
     kept: Sequence[Kept],
+    mode: str,
     price_step: float,
 ) -> RunTrading:
     """The columns of a run: `seen` is what signals show, `kept` what is kept at the closes.
@@ -32,6 +33,7 @@ def run_trading(
     log, curve, trades = result.log, result.equity_curve, result.trade_columns
     signals = signal_columns(log, intents(log), seen)
     return RunTrading(
+        mode=mode,
         price_step=price_step,
         starting_cash=log.starting_cash,
         final_cash=log.final_cash,

@@ -62,6 +62,7 @@ class Stepper:
         self._in_session = False
         self.starting_cash = cast.exchange.ledger.account.cash
         self._first_rows: list[int] | None = None
+        self._begins_ns = 0
         ends = [each for each in cast.strategies if _overrides(each[1], "on_session_end")]
         cast.exchange.on_listener_error = self._fail
         self._session_enders = ends
@@ -110,6 +111,16 @@ class Stepper:
                 break
             self._end_session(close_ns)
             conductor.leave(number)
+
+    def pass_over(self, batch: Batch) -> None:
+        """Take note of a batch before trading begins: of what was missed of the first session.
+
+        Of history before that session there is nothing to note.
+        """
+        if batch.until_ns > self._sessions.open_ns.item(self._first_session):
+            self._load(batch)
+            self._first_rows = None
+            self._begins_ns = batch.until_ns
 
     def cut(self) -> None:
         """Begin no further call before the conductor is asked again; from any thread."""
@@ -178,7 +189,7 @@ class Stepper:
         self._cast.overnight.begin(number, is_first=number == self._first_session)
         self._cast.clock.close_ns = self._sessions.close_ns.item(number)
         if number == self._first_session:
-            self._cast.clock.now_ns = self._sessions.open_ns.item(number)
+            self._cast.clock.now_ns = max(self._sessions.open_ns.item(number), self._begins_ns)
             for owner, strategy in self._cast.strategies:
                 self._call(owner, strategy.on_start)
 

@@ -42,6 +42,7 @@ def _recorded(sessions: sessionmaker[Session], log: RunLog, result: RunResult) -
         ended=(),
         seen=(),
         kept=(),
+        mode="backtest",
         price_step=1e-8,
     )
     with sessions.begin() as db:

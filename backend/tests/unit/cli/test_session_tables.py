@@ -13,7 +13,7 @@ from app.cli.session_tables import (
     render_status,
     speed_text,
 )
-from app.core.enums import SystemState
+from app.core.enums import OperationMode, SystemState
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.session_data import SessionData
@@ -106,7 +106,13 @@ def test_money_and_holdings_in_a_line():
 
 
 def status(state: SystemState, **facts) -> SystemStatus:
-    usual = {"session_name": "mine", "reason": None, "notice": None, "speed": 60.0}
+    usual = {
+        "session_name": "mine",
+        "mode": OperationMode.BACKTEST,
+        "reason": None,
+        "notice": None,
+        "speed": 60.0,
+    }
     threads = {"AnalysisEngine": True, "Watchdog": False}
     progress = RunProgress(sessions_done=1, sessions_total=3, equity=900.0, pnl=-100.0, bars=10)
     return SystemStatus(state=state, progress=progress, threads=threads, **(usual | facts))

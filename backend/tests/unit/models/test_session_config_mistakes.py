@@ -189,8 +189,11 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
     ),
     (
         ("mode",),
-        "paper",
-        'mode: "paper" needs a broker connection, which is not available yet; use "backtest"',
+        "live",
+        (
+            'mode: "live" needs a broker connection, which is not available yet; '
+            'use "paper" or "backtest"'
+        ),
     ),
     (
         ("exchange_group",),

@@ -1,0 +1,344 @@
+"""Paper sessions: the same strategies and exchange on bars that come in while they run."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+
+from app.core.data_structures import BarColumns
+from app.core.enums import SystemState
+from app.core.exceptions import ConfigurationError, InsufficientDataError, WrongStateError
+from app.core.run_record import RunRecord
+from app.core.session_data import SessionData
+from app.core.types import MINUTE_NS
+from app.managers.system_manager import SystemManager
+from app.managers.time_manager.clock import FixedClock
+from app.models.trading_record import AccountRow
+from app.threads import live_itinerary
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, until
+
+DAYS = [date(2024, 3, day) for day in (4, 5)]
+YESTERDAY, TODAY = DAYS
+OPEN = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
+OPEN_NS = round(OPEN.timestamp()) * 1_000_000_000
+RETRIES = {"max_retries": 3, "retry_interval_seconds": 5.0}
+Market = Mapping[str, BarColumns]
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests move the clock by hand and wait for each move to be seen."""
+    monkeypatch.setattr(live_itinerary, "_LOOK_EVERY_S", 0.002)
+
+
+class Live:
+    """A paper session on a clock that is moved by hand, and the market it is on."""
+
+    def __init__(self, installation: Installation, market: Market) -> None:
+        self.installation = installation
+        self.market = market
+        self.clock = FixedClock(OPEN - timedelta(minutes=1))
+        self.system = SystemManager(installation.settings, clock=self.clock)
+        installation.systems.append(self.system)
+
+    def start(self, config: Mapping[str, Any], *, at_minute: float = -1) -> None:
+        """Start, so many minutes after the open."""
+        self.clock.set(OPEN + timedelta(minutes=at_minute))
+        self.system.start(dict(config))
+
+    def arrive(self, symbol: str, first: int, last: int) -> None:
+        """The bars of the minutes from `first` to `last`, excluded, are stored."""
+        bars = self.market[symbol]
+        own = bars.between(OPEN_NS + first * MINUTE_NS, OPEN_NS + last * MINUTE_NS)
+        if len(own):
+            self.installation.store(symbol, own)
+
+    def go_to(self, minute: int, seconds: float = 0.0) -> None:
+        """It is that many minutes and seconds after the open."""
+        self.clock.set(OPEN + timedelta(minutes=minute, seconds=seconds))
+
+    def played_until(self, minute: int) -> None:
+        """Wait until the session has been played so far."""
+        until(lambda: _played_ns(self.system) >= OPEN_NS + minute * MINUTE_NS)
+
+    def play(self, random: Random, *, begin: int = 0) -> RunRecord:
+        """Play the day, some minutes at a time; their bars come in any order, until 14 s after."""
+        minute = begin
+        while minute < 390:
+            last = min(390, minute + random.choice((1, 1, 2, 7, 60)))
+            for symbol in random.sample(list(self.market), len(self.market)):
+                self.arrive(symbol, minute, last - 1)
+            for symbol in random.sample(list(self.market), len(self.market)):
+                self.go_to(last, random.uniform(-5, 14))
+                self.arrive(symbol, last - 1, last)
+            self.go_to(last, 15)
+            self.played_until(last)
+            minute = last
+        assert self.system.wait(PATIENCE_S), self.system.status()
+        return self.record()
+
+    def record(self) -> RunRecord:
+        record = self.system.record
+        assert record is not None, self.system.reason
+        return record
+
+
+def _played_ns(system: SystemManager) -> int:
+    """How far the session has been played; 0 before it has begun."""
+    data = system.get_session_data()
+    assert data is not None
+    return 0 if data.visible_ns == SessionData().visible_ns else data.visible_ns
+
+
+def paper(config: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The same session on paper."""
+    kept = {name: value for name, value in config.items() if name != "backtest_config"}
+    return kept | {"mode": "paper"} | more
+
+
+def wandering(seed: int, holes: Mapping[int, int]) -> BarColumns:
+    """Two days of a random walk; `holes` says which minutes begin one, and how long it is.
+
+    The minutes of the two days are counted on: 390 is the first of the second.
+    """
+    steps = np.random.default_rng(seed).normal(0.0, 0.05, 780).cumsum()
+    bars = minutes(
+        *DAYS, close=lambda day, minute: round(100 + float(steps[390 * day + minute]), 2)
+    )
+    missing = [first + more for first, count in holes.items() for more in range(count)]
+    return bars.take(np.setdiff1d(np.arange(780), missing))
+
+
+def config_of(*symbols: str, **data: Any) -> dict[str, Any]:
+    """A backtest of the second day, after a day of history."""
+    return session_config(
+        *symbols,
+        first=TODAY.isoformat(),
+        last=TODAY.isoformat(),
+        strategies={"cross": ("sma_cross", {"fast": 3, "slow": 8})},
+        historical={"data": [{"intervals": ["5m"], "trailing_days": 1}]},
+        gap_filler=RETRIES,
+        **data,
+    )
+
+
+@pytest.fixture
+def market(installation: Installation) -> Market:
+    """Two symbols with holes, of which yesterday is stored; that of BBB is whole."""
+    both = {
+        "AAA": wandering(1, {200: 5, 390 + 20: 1, 390 + 100: 4, 390 + 300: 12}),
+        "BBB": wandering(2, {390: 1, 390 + 150: 3, 390 + 250: 7, 390 + 389: 1}),
+    }
+    for symbol, bars in both.items():
+        installation.store(symbol, bars.between(0, OPEN_NS))
+    return {symbol: bars.between(OPEN_NS, 2**62) for symbol, bars in both.items()}
+
+
+# ── the same as a backtest ───────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("action", ["block_entries", "exits_only", "skip_symbol"])
+def test_a_paper_session_decides_what_a_backtest_of_the_day_does(
+    installation: Installation, market: Market, action: str
+) -> None:
+    """Orders, fills and the gate's decisions, whenever the bars came, as long as in time."""
+    gate = {"min_quality_pct": 96, "max_gap_minutes": 3, "action": action}
+    config = config_of("AAA", "BBB", quality_gate=gate)
+    live = Live(installation, market)
+    live.start(paper(config))
+    on_paper = live.play(Random(action))  # noqa: S311  # nothing is kept secret by it
+    replayed = installation.run(config).record
+    assert replayed is not None
+    assert (on_paper.mode, on_paper.status) == ("paper", "completed")
+    assert on_paper.order_hash == replayed.order_hash
+    assert on_paper.data_quality == replayed.data_quality
+    assert on_paper.metrics == replayed.metrics
+    assert on_paper.data_fingerprint == replayed.data_fingerprint
+    assert (on_paper.bars, on_paper.sessions) == (replayed.bars, replayed.sessions)
+    assert all(quality["restricted_minutes"] for quality in on_paper.data_quality.values())
+    assert live.system.result is not None
+    assert len(live.system.result.log.fills) > 10, "there was something to decide"
+
+
+# ── what comes too late, or was there before ─────────────────────────────────
+
+
+def test_a_bar_that_comes_too_late_is_counted_and_not_traded_on(
+    installation: Installation, market: Market
+) -> None:
+    """It is missing as long as the session lasts; in the store it is, and in a backtest."""
+    live = Live(installation, {"BBB": market["BBB"]})
+    config = config_of("BBB")
+    live.start(paper(config))
+    live.arrive("BBB", 0, 10)
+    live.arrive("BBB", 12, 13)
+    live.go_to(13, 1)  # of minutes 10 and 11 nothing has come
+    live.played_until(13)
+    live.arrive("BBB", 10, 12)
+    record = live.play(Random(0), begin=13)  # noqa: S311  # nothing is kept secret by it
+    replayed = installation.run(config).record
+    assert replayed is not None
+    assert record.data_quality["BBB"]["late_bars"] == 2
+    assert record.data_quality["BBB"]["present_minutes"] == len(market["BBB"]) - 2
+    assert replayed.data_quality["BBB"]["present_minutes"] == len(market["BBB"])
+    assert "late_bars" not in replayed.data_quality["BBB"]
+
+
+def test_a_session_that_is_on_is_entered_where_it_is(
+    installation: Installation, market: Market, hooks: dict[str, object]
+) -> None:
+    """What has passed of it is known to strategies and to the gate, and is not traded."""
+    seen: list[int] = []
+    sent: list[Any] = []
+
+    def on_bar(strategy: Any, bar: Any) -> None:
+        if not seen:
+            assert len(strategy.daily) == 1
+        seen.append((round(bar.time.timestamp()) * 1_000_000_000 - OPEN_NS) // MINUTE_NS)
+        sent.append(strategy.buy(1))
+
+    hooks["on_bar"] = on_bar
+    config = session_config(
+        "AAA",
+        first=TODAY.isoformat(),
+        last=TODAY.isoformat(),
+        strategies={"hooked": ("tests.session_strategies:Hooked", {})},
+        historical={"data": [{"intervals": ["1d"], "trailing_days": 1}]},
+        quality_gate={"min_quality_pct": 0, "max_gap_minutes": 3, "action": "exits_only"},
+        gap_filler=RETRIES,
+    )
+    live = Live(installation, {"AAA": market["AAA"]})
+    live.arrive("AAA", 0, 119)
+    live.start(paper(config), at_minute=120)  # the hole of four minutes was from 100 to 104
+    live.arrive("AAA", 119, 120)
+    live.play(Random(0), begin=120)  # noqa: S311  # nothing is kept secret by it
+    assert seen[0] == 121
+    assert {order.reason for order in sent} == {"data quality: entries are refused"}
+    result = live.system.result
+    assert result is not None
+    assert result.log.bars["AAA"].start_ns[0] == OPEN_NS + 120 * MINUTE_NS
+
+
+def test_the_gate_that_was_shut_by_what_was_missed_opens_again(
+    installation: Installation, market: Market, hooks: dict[str, object]
+) -> None:
+    became: dict[int, Any] = {}
+
+    def on_bar(strategy: Any, bar: Any) -> None:
+        minute = (round(bar.time.timestamp()) * 1_000_000_000 - OPEN_NS) // MINUTE_NS
+        became[minute] = strategy.buy(1)
+
+    hooks["on_bar"] = on_bar
+    config = session_config(
+        "AAA",
+        first=TODAY.isoformat(),
+        last=TODAY.isoformat(),
+        strategies={"hooked": ("tests.session_strategies:Hooked", {})},
+        quality_gate={"min_quality_pct": 96, "max_gap_minutes": 390, "action": "block_entries"},
+        gap_filler=RETRIES,
+    )
+    live = Live(installation, {"AAA": market["AAA"]})
+    live.arrive("AAA", 0, 105)
+    live.start(paper(config), at_minute=105)
+    live.play(Random(0), begin=105)  # noqa: S311  # nothing is kept secret by it
+    # Of n minutes n - 5 are there: 96 % again when 125 are over.
+    assert became[106].reason == became[124].reason == "data quality: entries are refused"
+    assert became[125].filled_quantity == 1
+
+
+# ── which session, and what it can be told ───────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("moment", "session"),
+    [
+        (datetime(2024, 3, 5, 12, tzinfo=UTC), TODAY),
+        (datetime(2024, 3, 5, 20, 59, 59, tzinfo=UTC), TODAY),
+        (datetime(2024, 3, 5, 21, tzinfo=UTC), date(2024, 3, 6)),
+        (datetime(2024, 3, 8, 22, tzinfo=UTC), date(2024, 3, 11)),
+    ],
+)
+def test_it_plays_the_session_that_is_on_or_the_next_one(
+    installation: Installation, market: Market, moment: datetime, session: date
+) -> None:
+    live = Live(installation, market)
+    live.clock.set(moment)
+    live.system.start(paper(config_of("AAA")))
+    run = live.system._run
+    assert run is not None
+    assert run.plan.sessions.dates[1:].tolist() == [session]
+    assert live.system.get_time_manager().get_current_time("UTC") == moment
+    live.system.stop()
+    assert live.system.wait(PATIENCE_S)
+
+
+def test_it_is_stopped_where_it_is_and_recorded_as_what_it_was(
+    installation: Installation, market: Market
+) -> None:
+    live = Live(installation, market)
+    live.start(paper(config_of("AAA", "BBB")))
+    for symbol in market:
+        live.arrive(symbol, 0, 60)
+    live.go_to(60, 15)
+    live.played_until(60)
+    assert live.system.state is SystemState.RUNNING
+    assert live.system.status().speed == 1.0
+    live.system.stop()
+    assert live.system.wait(PATIENCE_S)
+    record = live.record()
+    assert (record.status, record.mode) == ("stopped", "paper")
+    assert record.bars == sum(
+        len(bars.between(OPEN_NS, OPEN_NS + 60 * MINUTE_NS)) for bars in market.values()
+    )
+    assert record.data_quality["BBB"]["expected_minutes"] == 60
+    with installation.database() as db:
+        (account,) = db.scalars(select(AccountRow)).all()
+    assert (account.mode, account.run_id) == ("paper", record.id)
+
+
+STEERING: dict[str, Callable[[SystemManager], None]] = {
+    "pause": SystemManager.pause,
+    "resume": SystemManager.resume,
+    "step": SystemManager.step,
+    "speed": lambda system: system.set_speed(60.0),
+}
+
+
+@pytest.mark.parametrize("action", STEERING)
+def test_its_time_is_the_markets(installation: Installation, market: Market, action: str) -> None:
+    live = Live(installation, market)
+    live.start(paper(config_of("AAA")))
+    with pytest.raises(WrongStateError, match=f"{action}: a paper session goes by the market"):
+        STEERING[action](live.system)
+    assert live.system.state is SystemState.RUNNING
+
+
+def test_it_cannot_begin_paused(installation: Installation, market: Market) -> None:
+    live = Live(installation, market)
+    with pytest.raises(WrongStateError, match="start paused: a paper session"):
+        live.system.start(paper(config_of("AAA")), paused=True)
+    assert live.system.state is SystemState.STOPPED
+
+
+def test_it_is_no_backtest_for_the_queue_or_a_comparison(
+    installation: Installation, market: Market
+) -> None:
+    config = paper(config_of("AAA"))
+    system = Live(installation, market).system
+    sentence = 'mode: "paper" plays the session that is on, and a backtest is wanted'
+    with pytest.raises(ConfigurationError, match=sentence):
+        system.get_run_queue().submit(config)
+    with pytest.raises(ConfigurationError, match=sentence):
+        system.honesty(config)
+
+
+def test_a_symbol_nobody_stores_bars_of_is_refused(
+    installation: Installation, market: Market
+) -> None:
+    live = Live(installation, market)
+    with pytest.raises(InsufficientDataError, match=r"symbols\[0\]: no minute bars of 'CCC'"):
+        live.start(paper(config_of("CCC")))
