@@ -1,4 +1,4 @@
-"""`run compare`, `run validate` and `run report`, as a user types them."""
+"""`run compare`, `run validate`, `run report` and `run replay`, as a user types them."""
 
 import csv
 import json
@@ -104,6 +104,20 @@ def test_a_report_is_found_and_made_again(line: Typed) -> None:
     assert again != report
     newest = line.json("run", "list")[0]
     assert (newest["order_hash"], newest["folder"]) == (first["order_hash"], str(again.parent))
+
+
+def test_a_run_is_replayed_on_the_bars_of_now(line: Typed) -> None:
+    first = line.json("run", "show", ids(line)[0])
+    told = line.json("run", "replay", first["id"])
+    assert (told["is_equal"], told["run"]["order_hash"]) == (True, first["order_hash"])
+    assert told["run"]["id"] == line.json("run", "list")[0]["id"] != first["id"]
+    ParquetStorage(line.home / "data" / "bars").write("AAA", minutes(*DAYS, close=lambda *_: 50.0))
+    done = line.run("run", "replay", first["id"][:8])
+    again = line.json("run", "list")[0]
+    assert done.returncode == 1
+    assert done.stdout == (
+        f"{first['id'][:8]} {again['id'][:8]}: OTHER orders; where they part: run validate\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,32 @@ def report(
         typer.launch(path.as_uri())
 
 
+@app.command(
+    short_help="Run a recorded session again, as a backtest of its days.",
+    epilog="Example: run replay 4d805789",
+)
+def replay(run_id: RunId, as_json: Json = False) -> None:
+    """Run a recorded session again, as a backtest of its days on the bars stored now.
+
+    A paper session sends the same orders again if every bar was there in time. It leaves a run
+    of its own, and exit status 1 if the orders are others: `run validate` of the two points at
+    the first difference.
+    """
+    from app.cli.output import console, print_json
+
+    record = _record(run_id)
+    again = _run_again(record)
+    is_equal = again.order_hash == record.order_hash
+    if as_json:
+        print_json({"is_equal": is_equal, "run": again})
+    else:
+        ids = f"{str(record.id)[:8]} {str(again.id)[:8]}"
+        told = "the same orders" if is_equal else "OTHER orders; where they part: run validate"
+        console.print(f"{ids}: {told}", highlight=False)
+    if not is_equal:
+        raise typer.Exit(1)
+
+
 @app.command(epilog="Example: run honesty example_session")
 def honesty(
     what: Annotated[
@@ -159,7 +185,7 @@ def honesty(
     from app.cli.output import console, print_json
     from app.managers.system_manager import get_system_manager
 
-    config = what if _is_config(what) else dict(_record(what).config)
+    config = what if _is_config(what) else _as_backtest(_record(what))
     report = get_system_manager().honesty(config)
     if as_json:
         print_json(report.to_dict())
@@ -209,11 +235,16 @@ def _run_again(record: Any) -> Any:
     from app.core.exceptions import TradingError
     from app.managers.system_manager import get_system_manager
 
-    days = {"start_date": record.first_session, "end_date": record.last_session}
-    window = {"backtest_config": {name: day.isoformat() for name, day in days.items() if day}}
     system = get_system_manager()
-    system.start({**record.config, **window})
+    system.start(_as_backtest(record))
     system.wait()
     if system.record is None:
         raise TradingError(f"the run could not be repeated: {system.reason}")
     return system.record
+
+
+def _as_backtest(record: Any) -> dict[str, Any]:
+    """The config of a run, for its own days."""
+    days = {"start_date": record.first_session, "end_date": record.last_session}
+    window = {name: day.isoformat() for name, day in days.items() if day}
+    return {**record.config, "mode": "backtest", "backtest_config": window}

@@ -86,11 +86,13 @@ def replace_check(table: str, name: str, old: str, new: str) -> None:
     connection = op.get_bind()
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema=ON")
+    before, after = (f"CONSTRAINT {constraint} CHECK ({each})" for each in (old, new))
     changed = connection.exec_driver_sql(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
-        (f"CONSTRAINT {constraint} CHECK ({old})", f"CONSTRAINT {constraint} CHECK ({new})", table),
+        "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) "
+        "WHERE type = 'table' AND name = ?3 AND instr(sql, ?1)",
+        (before, after, table),
     )
-    assert changed.rowcount == 1  # noqa: S101  # the table is there: migrations come in order
+    assert changed.rowcount == 1  # noqa: S101  # the check is there: migrations come in order
     connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
     connection.exec_driver_sql("PRAGMA writable_schema=OFF")
 

@@ -222,21 +222,22 @@ class Historical(Section):
 
 
 class GapFiller(Section):
-    """Completeness of the bars: how it is measured, and how gaps are filled when live."""
+    """Completeness of the bars: how it is measured, and how long a missing one is waited for."""
 
     max_retries: int = Field(
         3,
         ge=0,
         le=100,
-        description="How often a missing bar is asked for again. Live sessions only: a "
-        "backtest never fills gaps.",
+        description="So many times `retry_interval_seconds` a missing bar is waited for, while "
+        "bars come in. A backtest waits for none.",
         examples=[3],
     )
     retry_interval_seconds: float = Field(
         5.0,
         gt=0,
         le=3_600,
-        description="Seconds between two attempts. Live sessions only.",
+        description="A missing bar is waited for `max_retries` times so many seconds. A backtest "
+        "waits for none.",
         examples=[5],
     )
     enable_session_quality: bool = Field(
@@ -306,7 +307,7 @@ class SessionDataConfig(Section):
         default_factory=Historical, description="What is loaded and computed before each session."
     )
     gap_filler: GapFiller = Field(
-        default_factory=GapFiller, description="Quality of the bars, and filling of gaps."
+        default_factory=GapFiller, description="Quality of the bars, and waiting for them."
     )
     quality_gate: QualityGateConfig | None = Field(
         None,

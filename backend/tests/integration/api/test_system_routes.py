@@ -320,3 +320,25 @@ def test_no_field_of_a_config_leads_to_a_file(api, trader, config, tmp_path, fie
             assert 400 <= answer.status_code < 500, payload
             assert "the secret ran" not in answer.text
     assert [path for path in paths if leads_out(path)] == []
+
+
+# ── the market's own time ────────────────────────────────────────────────────
+
+
+def test_a_paper_session_is_started_looked_at_and_stopped(api, trader, config) -> None:
+    paper = {name: value for name, value in config.items() if name != "backtest_config"}
+    status = start(trader, paper | {"mode": "paper"}).json()
+    assert (status["state"], status["mode"], status["speed"]) == ("RUNNING", "paper", 1.0)
+    assert status["notice"].startswith("waits for bars of the session that opens at 20")
+    refused = trader.post("/api/v1/system/pause")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
+    assert "goes by the market's own time" in refused.json()["error"]["message"]
+    assert trader.post("/api/v1/system/stop").json()["state"] == "STOPPED"
+    assert api.system.wait(PATIENCE_S)
+    assert trader.get(f"/api/v1/runs/{status['run_id']}").json()["mode"] == "paper"
+
+
+def test_a_paper_session_is_no_run_of_the_queue(trader, config) -> None:
+    refused = trader.post("/api/v1/runs", json={"config": config | {"mode": "paper"}})
+    assert refused.status_code == 422
+    assert "a backtest is wanted" in refused.text
