@@ -183,10 +183,23 @@ def _count(value: float | None) -> str:
     return "" if value is None else format_figure(value, "count")
 
 
+_COUNTED = {
+    "blocked_entries": "Entries blocked",
+    "restricted_minutes": "Minutes restricted",
+    "late_bars": "Bars late",
+    "overdue_minutes": "Minutes overdue",
+}
+"""What a session may have counted beside its gaps, and what the terminal calls it."""
+
+
 def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Group:
     table = Table("Data", "Quality", "Minutes", "Gaps", box=SIMPLE)
-    is_gated = any("restricted_minutes" in figures for figures in quality.values())
-    for heading in ("Entries blocked", "Minutes restricted") if is_gated else ():
+    counted = {
+        name: heading
+        for name, heading in _COUNTED.items()
+        if any(name in figures for figures in quality.values())
+    }
+    for heading in counted.values():
         table.add_column(heading)
     for symbol, figures in quality.items():
         cells = [symbol, "–", "–", "–"]
@@ -194,10 +207,7 @@ def _quality(quality: Mapping[str, Mapping[str, Any]]) -> Group:
             present, expected = figures["present_minutes"], figures["expected_minutes"]
             minutes = f"{present:,} of {expected:,}"
             cells[1:] = [f"{figures['quality_pct']:.2f} %", minutes, f"{figures['gaps']:,}"]
-        if is_gated:
-            names = ("blocked_entries", "restricted_minutes")
-            cells += [f"{figures.get(name, 0):,}" for name in names]
-        table.add_row(*cells)
+        table.add_row(*cells, *(f"{figures.get(name, 0):,}" for name in counted))
     halts = dict.fromkeys(halt for figures in quality.values() for halt in figures.get("halts", ()))
     return Group(table, *(Text(f"Halted: {halt}") for halt in halts))
 

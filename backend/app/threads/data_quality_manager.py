@@ -47,6 +47,7 @@ class SessionScores:
         self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
         self._begun: Mapping[str, BarColumns] = {}
         self._late: Counter[str] = Counter()
+        self._overdue = 0
 
     @property
     def percentages(self) -> Mapping[str, Floats]:
@@ -76,6 +77,7 @@ class SessionScores:
                 self._keep(symbol, quality, again=symbol in self._begun)
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
         self._late.update(slab.late)
+        self._overdue += slab.overdue
         self._begun = minutes if slab.until_ns < sessions.close_ns[-1] else {}
 
     def _since_their_opens(self, slab: Slab) -> Mapping[str, BarColumns]:
@@ -93,8 +95,8 @@ class SessionScores:
         scored[len(scored) - again :] = [quality]
 
     def _lateness(self, symbol: str) -> dict[str, object]:
-        late = self._late[symbol]
-        return {"late_bars": late} if late else {}
+        counts = {"late_bars": self._late[symbol], "overdue_minutes": self._overdue}
+        return {name: count for name, count in counts.items() if count}
 
 
 class DataQualityManager(Worker):

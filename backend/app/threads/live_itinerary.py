@@ -8,10 +8,12 @@ from loguru import logger
 
 from app.core.data_structures import BarColumns
 from app.core.sessions import SessionGrid
-from app.core.types import MINUTE_NS, Int64s
+from app.core.types import MINUTE_NS, SECOND_NS, Int64s
 from app.threads.messages import Slab
 from app.threads.session_coordinator import BarReader
 
+OVERDUE_S = 60
+"""A minute that is played so long after it was to be given up could not be traded on in time."""
 _LOOK_EVERY_S = 0.05
 """How often it looks for bars that came; what nothing has happened to is not read."""
 
@@ -74,8 +76,15 @@ class LiveItinerary:
             if over_ns is None:
                 return
             minutes = arrivals.take(over_ns)
-            number, late = self._number, arrivals.late()
-            yield Slab(number, number + 1, over_ns, minutes, traded, late)
+            yield Slab(
+                self._number,
+                self._number + 1,
+                over_ns,
+                minutes,
+                traded,
+                late=arrivals.late(),
+                overdue=self._overdue(played_ns, over_ns) if traded else 0,
+            )
             played_ns = over_ns
 
     def _history(self, read: BarReader) -> Slab:
@@ -111,6 +120,14 @@ class LiveItinerary:
         while over_ns < passed_ns and arrivals.has_all(over_ns):
             over_ns = min(over_ns + MINUTE_NS, self._close_ns)
         return over_ns
+
+    def _overdue(self, played_ns: int, over_ns: int) -> int:
+        """How many of the minutes up to `over_ns` were to be played long ago."""
+        due_ns = self._source.now_ns() - self._patience_ns - OVERDUE_S * SECOND_NS
+        minutes = (min(over_ns, self._passed_ns(due_ns)) - played_ns) // MINUTE_NS
+        if minutes > 0:
+            logger.warning("{} minutes are played so late that none could be traded on", minutes)
+        return max(0, minutes)
 
     def _passed_ns(self, moment_ns: int) -> int:
         """The end of the last whole minute of the session that had passed at a moment."""

@@ -18,7 +18,8 @@ class Slab:
     They are whole and ``until_ns`` is the close of the last one, unless it is still going on:
     then these are its minutes that ended since the slab before. What is not ``traded`` is derived
     from all the same: history, and what was missed of a session that was entered late. ``late``
-    counts, per symbol, bars that came when their minute had been decided on.
+    counts, per symbol, bars that came when their minute had been decided on; ``overdue`` is how
+    many of the minutes passed so long ago that nobody could have traded on them in time.
     """
 
     first: int
@@ -27,6 +28,7 @@ class Slab:
     minutes: Mapping[str, BarColumns]
     traded: bool
     late: Mapping[str, int] = field(default_factory=dict)
+    overdue: int = 0
 
 
 @dataclass(frozen=True, slots=True)

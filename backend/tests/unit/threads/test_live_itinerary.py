@@ -149,6 +149,8 @@ def test_minutes_are_played_together_that_are_over_together() -> None:
     slabs = [slab for _, slab in world.play()[1:]]
     assert [started(slab) for slab in slabs] == [[0], [1, 2, 3], [4]]
     assert not any(slab.late for slab in slabs)
+    # At 4:02 minutes that ended by 2:47 are overdue: 15 s were to be waited for them, and 60 more.
+    assert [slab.overdue for slab in slabs] == [0, 1, 0]
 
 
 def test_what_has_passed_of_a_session_is_not_traded() -> None:
