@@ -12,6 +12,7 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
+from app.core.enums import OperationMode
 from app.core.run_record import RunRecord
 from app.core.strategy import Strategy
 from app.services.analytics.definitions import METRICS
@@ -130,6 +131,7 @@ def _facts(record: RunRecord) -> Table:
     if record.synthetic:
         table.add_row("", Text(SYNTHETIC, style="bold yellow"))
     table.add_row("session", Text(record.session_name, style="bold"))
+    table.add_row("mode", record.mode)
     table.add_row("status", _status(record.status) + Text(f"  {record.reason or ''}"))
     table.add_row("period", f"{record.first_session} to {record.last_session}")
     table.add_row("traded", f"{record.sessions:,} sessions, {record.bars:,} minute bars")
@@ -281,15 +283,17 @@ def _metric_column(heading: str, key: str, importance: int) -> _RunColumn:
     return _RunColumn(heading, lambda record: _figure(record.metrics, key), importance)
 
 
+def _named(record: RunRecord) -> str:
+    """The session's name, and in brackets what is not usual about it."""
+    unusual = ["synthetic"] if record.synthetic else []
+    unusual += [record.mode] if record.mode != OperationMode.BACKTEST else []
+    return f"{record.session_name} ({', '.join(unusual)})" if unusual else record.session_name
+
+
 _SESSION, _NARROWEST_NAME, _BETWEEN = "Session", 15, 3
 _RUN_COLUMNS = (
     _RunColumn("Run", lambda record: str(record.id)[:_SHORT_ID], 0, "left"),
-    _RunColumn(
-        _SESSION,
-        lambda record: record.session_name + (" (synthetic)" if record.synthetic else ""),
-        1,
-        "left",
-    ),
+    _RunColumn(_SESSION, _named, 1, "left"),
     _RunColumn("Finished (UTC)", lambda record: f"{record.finished_at:%Y-%m-%d %H:%M}", 4, "left"),
     _RunColumn("Status", lambda record: _status(record.status), 2, "left"),
     _RunColumn("Sessions", lambda record: f"{record.sessions:,}", 9),
