@@ -6,7 +6,6 @@ from threading import RLock
 from time import perf_counter
 from typing import Any
 from uuid import UUID, uuid4
-from zoneinfo import ZoneInfo
 
 from loguru import logger
 from sqlalchemy.orm import Session
@@ -262,8 +261,8 @@ class SystemManager:
             session_name=run.plan.config.session_name if run else None,
             mode=run.plan.config.mode if run else None,
             reason=self.reason,
-            notice=_notice(run) if run else None,
-            speed=_speed(run) if run else 0.0,
+            notice=run.notice if run else None,
+            speed=run.speed if run else 0.0,
             progress=run.board.latest if run else None,
             threads={thread.name: thread.is_alive() for thread in run.threads} if run else {},
             run_id=self._run_id if run else None,
@@ -447,20 +446,6 @@ class SystemManager:
             self.validation_file = recorder.keep(record)
         self.result, self.record = result, record
         logger.info("run {} {}: {} bars", self._run_id, status, record.bars)
-
-
-def _speed(run: SessionRun) -> float:
-    return run.pace.speed if run.plan.config.replay else 1.0
-
-
-def _notice(run: SessionRun) -> str | None:
-    """What the watchdog has noticed, or that a session by the market's time has had no bar yet."""
-    is_fed = bool(run.plan.config.replay or run.board.latest.now_ns or run.ended.is_set())
-    if run.control.notice or is_fed:
-        return run.control.notice
-    sessions, number = run.plan.sessions, run.plan.first_session
-    opens = utc(sessions.open_ns.item(number)).astimezone(ZoneInfo(sessions.timezone))
-    return f"waits for bars of the session that opens at {opens:%Y-%m-%d %H:%M}"
 
 
 def _require_steerable(config: SessionConfig, action: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sized
 from functools import partial
 from threading import Event, Lock, current_thread
 from time import perf_counter
+from zoneinfo import ZoneInfo
 
+from app.core.instants import utc
 from app.core.ports import SessionTime
 from app.core.run_log import RunLog
 from app.core.session_data import SessionData
@@ -119,6 +121,21 @@ class SessionRun:
             if self.pace.is_over:
                 wait_in_looks(self.wait, _STOP_DEADLINE_S)
         return stepped
+
+    @property
+    def speed(self) -> float:
+        """Seconds of the market that pass in one; 0.0: as many as can."""
+        return self.pace.speed if self.plan.config.replay else 1.0
+
+    @property
+    def notice(self) -> str | None:
+        """What the watchdog has noticed, or that a session which goes by the clock has no bar."""
+        is_fed = self.board.latest.now_ns or self.ended.is_set()
+        if self.control.notice or self.plan.config.replay or is_fed:
+            return self.control.notice
+        sessions, number = self.plan.sessions, self.plan.first_session
+        opens = utc(sessions.open_ns.item(number)).astimezone(ZoneInfo(sessions.timezone))
+        return f"waits for bars of the session that opens at {opens:%Y-%m-%d %H:%M}"
 
     @property
     def has_decided(self) -> bool:

@@ -27,6 +27,7 @@ OPEN = datetime(2024, 3, 5, 14, 30, tzinfo=UTC)
 OPEN_NS = round(OPEN.timestamp()) * 1_000_000_000
 RETRIES = {"max_retries": 3, "retry_interval_seconds": 5.0}
 Market = Mapping[str, BarColumns]
+Strategies = Mapping[str, tuple[str, Mapping[str, Any]]]
 
 
 @pytest.fixture(autouse=True)
@@ -113,14 +114,18 @@ def wandering(seed: int, holes: Mapping[int, int]) -> BarColumns:
     return bars.take(np.setdiff1d(np.arange(780), missing))
 
 
-def config_of(*symbols: str, **data: Any) -> dict[str, Any]:
+CROSS: Strategies = {"cross": ("sma_cross", {"fast": 3, "slow": 8})}
+HOOKED: Strategies = {"hooked": ("tests.session_strategies:Hooked", {})}
+
+
+def config_of(*symbols: str, strategies: Strategies = CROSS, **data: Any) -> dict[str, Any]:
     """A backtest of the second day, after a day of history."""
     return session_config(
         *symbols,
         first=TODAY.isoformat(),
         last=TODAY.isoformat(),
-        strategies={"cross": ("sma_cross", {"fast": 3, "slow": 8})},
-        historical={"data": [{"intervals": ["5m"], "trailing_days": 1}]},
+        strategies=strategies,
+        historical={"data": [{"intervals": ["5m", "1d"], "trailing_days": 1}]},
         gap_filler=RETRIES,
         **data,
     )
@@ -228,15 +233,8 @@ def test_a_session_that_is_on_is_entered_where_it_is(
         sent.append(strategy.buy(1))
 
     hooks["on_bar"] = on_bar
-    config = session_config(
-        "AAA",
-        first=TODAY.isoformat(),
-        last=TODAY.isoformat(),
-        strategies={"hooked": ("tests.session_strategies:Hooked", {})},
-        historical={"data": [{"intervals": ["1d"], "trailing_days": 1}]},
-        quality_gate={"min_quality_pct": 0, "max_gap_minutes": 3, "action": "exits_only"},
-        gap_filler=RETRIES,
-    )
+    gate = {"min_quality_pct": 0, "max_gap_minutes": 3, "action": "exits_only"}
+    config = config_of("AAA", strategies=HOOKED, quality_gate=gate)
     live = Live(installation, {"AAA": market["AAA"]})
     live.arrive("AAA", 0, 119)
     live.start(paper(config), at_minute=120)  # the hole of four minutes was from 100 to 104
@@ -259,14 +257,8 @@ def test_the_gate_that_was_shut_by_what_was_missed_opens_again(
         became[minute] = strategy.buy(1)
 
     hooks["on_bar"] = on_bar
-    config = session_config(
-        "AAA",
-        first=TODAY.isoformat(),
-        last=TODAY.isoformat(),
-        strategies={"hooked": ("tests.session_strategies:Hooked", {})},
-        quality_gate={"min_quality_pct": 96, "max_gap_minutes": 390, "action": "block_entries"},
-        gap_filler=RETRIES,
-    )
+    gate = {"min_quality_pct": 96, "max_gap_minutes": 390, "action": "block_entries"}
+    config = config_of("AAA", strategies=HOOKED, quality_gate=gate)
     live = Live(installation, {"AAA": market["AAA"]})
     live.arrive("AAA", 0, 105)
     live.start(paper(config), at_minute=105)
