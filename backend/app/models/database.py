@@ -331,7 +331,11 @@ def _alone(engine: Engine) -> Iterator[Connection]:
 
 
 def _leave_transactions_to_us(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """A migration may make a table anew: dropping the old one must not take others' rows along."""
     connection.isolation_level = None
+    cursor = connection.cursor()
+    _set_pragma(cursor, "PRAGMA foreign_keys=OFF")
+    cursor.close()
 
 
 def _begin_writing(connection: Connection) -> None:

@@ -62,7 +62,7 @@ class AccountRow(Base):
         *above_zero("starting_cash"),
         CheckConstraint(
             "(mode <> 'backtest' OR run_id IS NOT NULL) AND (mode <> 'live' OR run_id IS NULL)",
-            name="run_of_a_backtest",
+            name="run_by_mode",
         ),
     )
 

@@ -71,32 +71,6 @@ def refuse_replacement(table: str, message: str) -> None:
         )
 
 
-def replace_check(table: str, name: str, old: str, new: str) -> None:
-    """Put the condition `new` in place of `old` in the check `name` of a table; rows stay.
-
-    SQLite has no statement for that and documents this way: the text of the schema is changed,
-    and its version told. See "Making Other Kinds Of Table Schema Changes" in the page of its
-    `ALTER TABLE`.
-    """
-    constraint = f"ck_{table}_{name}"
-    if op.get_context().dialect.name != "sqlite":
-        op.drop_constraint(op.f(constraint), table, type_="check")
-        op.create_check_constraint(op.f(constraint), table, new)
-        return
-    connection = op.get_bind()
-    version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
-    connection.exec_driver_sql("PRAGMA writable_schema=ON")
-    before, after = (f"CONSTRAINT {constraint} CHECK ({each})" for each in (old, new))
-    changed = connection.exec_driver_sql(
-        "UPDATE sqlite_schema SET sql = replace(sql, ?1, ?2) "
-        "WHERE type = 'table' AND name = ?3 AND instr(sql, ?1)",
-        (before, after, table),
-    )
-    assert changed.rowcount == 1  # noqa: S101  # the check is there: migrations come in order
-    connection.exec_driver_sql(f"PRAGMA schema_version={version + 1}")
-    connection.exec_driver_sql("PRAGMA writable_schema=OFF")
-
-
 def refuse_delete(table: str) -> None:
     """Let the database refuse to remove rows of `table`, or to put new ones in their place."""
     message = f"rows of {table} are never removed"
@@ -116,3 +90,33 @@ def refuse_delete(table: str) -> None:
         f"CREATE TRIGGER {table}_kept BEFORE DELETE OR TRUNCATE ON {table} "
         f"FOR EACH STATEMENT EXECUTE FUNCTION {table}_refuse_delete()"
     )
+
+
+Check = tuple[str, str]
+"""The name of a check, without the prefix that all of its table have, and its condition."""
+
+
+def replace_check(table: str, old: Check, new: Check) -> None:
+    """Put the check `new` in place of `old`; rows, indexes and triggers stay.
+
+    SQLite has no statement for that: the table is made anew, as its page on `ALTER TABLE` says.
+    """
+    before, after = (f"ck_{table}_{name}" for name, _ in (old, new))
+    if op.get_context().dialect.name != "sqlite":
+        op.drop_constraint(op.f(before), table, type_="check")
+        op.create_check_constraint(op.f(after), table, new[1])
+        return
+    known = op.get_bind().exec_driver_sql(
+        "SELECT name, sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL", (table,)
+    )
+    made = {str(name): str(sql) for name, sql in known}
+    old_sql, new_sql = f"{before} CHECK ({old[1]})", f"{after} CHECK ({new[1]})"
+    head, parts = f"CREATE TABLE {table} ", made.pop(table).split(old_sql)
+    assert len(parts) == 2, f"{table} has no {old_sql}"  # noqa: S101  # migrations come in order
+    whole = new_sql.join(parts).replace(f'CREATE TABLE "{table}" ', head, 1)
+    op.execute(whole.replace(head, f"CREATE TABLE {table}_anew ", 1))
+    op.execute(f"INSERT INTO {table}_anew SELECT * FROM {table}")  # noqa: S608  # our own tables
+    op.execute(f"DROP TABLE {table}")
+    op.execute(f"ALTER TABLE {table}_anew RENAME TO {table}")
+    for sql in made.values():
+        op.execute(sql)

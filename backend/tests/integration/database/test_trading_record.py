@@ -20,6 +20,7 @@ from app.core.enums import OrderStatus, Side
 from app.core.exceptions import DataNotFoundError
 from app.core.trading_record import AccountRecord, StrategyDefinition
 from app.models.backtest_run import BacktestRunRow
+from app.models.database import downgrade_database, upgrade_database
 from app.models.tables import all_tables
 from app.repositories.bulk import instants, new_keys
 from app.repositories.strategy_repository import StrategyRepository
@@ -240,6 +241,27 @@ def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installa
     assert home.run(CONFIG).state == "STOPPED"
 
 
+def test_what_was_recorded_outlives_a_table_that_is_made_anew(
+    run_id: UUID, home: Installation
+) -> None:
+    """The accounts are, by the eleventh migration, and their orders hang on them."""
+    counted = [f"SELECT count(*) FROM {table}" for table in ("accounts", "orders", "fills")]
+
+    def counts() -> list[object]:
+        with home.database() as db:
+            return [db.scalar(text(each)) for each in counted]
+
+    before = counts()
+    assert all(before)
+    downgrade_database(home.settings.database_url, "0010")
+    upgrade_database(home.settings.database_url)
+    assert counts() == before
+    with home.database() as db:
+        db.execute(delete(BacktestRunRow).where(BacktestRunRow.id == run_id))
+        db.commit()
+    assert counts() == [0, 0, 0]
+
+
 # ── what must never be ───────────────────────────────────────────────────────
 
 
@@ -251,7 +273,7 @@ REFUSED = {
     "orders SET filled_quantity = 11": "filled_within_quantity",
     "orders SET average_fill_price = NULL": "a_fill_has_a_price",
     "accounts SET starting_cash = 0": "starting_cash_above_zero",
-    "accounts SET mode = 'live'": "run_of_a_backtest",
+    "accounts SET mode = 'live'": "run_by_mode",
     "trades SET entry_price = 0": "entry_price_above_zero",
     "trades SET exit_at = NULL": "whole_exit",
     "trades SET exit_at = '2001-01-01 00:00:00'": "exit_after_entry",

@@ -9,17 +9,20 @@ down_revision = "0010"
 branch_labels = None
 depends_on = None
 
-CHECK = ("accounts", "run_of_a_backtest")
-BACKTESTS_ALONE = "(mode = 'backtest') = (run_id IS NOT NULL)"
-PAPER_TOO = "(mode <> 'backtest' OR run_id IS NOT NULL) AND (mode <> 'live' OR run_id IS NULL)"
+TABLE = "accounts"
+BACKTESTS_ALONE = ("run_of_a_backtest", "(mode = 'backtest') = (run_id IS NOT NULL)")
+PAPER_TOO = (
+    "run_by_mode",
+    "(mode <> 'backtest' OR run_id IS NOT NULL) AND (mode <> 'live' OR run_id IS NULL)",
+)
 
 
 def upgrade() -> None:
     """Let accounts of mode paper have a run; those at a broker have none."""
-    replace_check(*CHECK, BACKTESTS_ALONE, PAPER_TOO)
+    replace_check(TABLE, BACKTESTS_ALONE, PAPER_TOO)
 
 
 def downgrade() -> None:
     """Forget that the runs of paper sessions were no backtests: before, there were no others."""
     op.execute("UPDATE accounts SET mode = 'backtest' WHERE run_id IS NOT NULL")
-    replace_check(*CHECK, PAPER_TOO, BACKTESTS_ALONE)
+    replace_check(TABLE, PAPER_TOO, BACKTESTS_ALONE)
