@@ -1,6 +1,7 @@
 """Entry point: the root command, its lazily imported namespaces, and errors made readable."""
 
 import importlib
+import signal
 import sys
 from typing import Any
 
@@ -12,6 +13,8 @@ from app.core.exceptions import ConfigurationError, TradingError
 
 USER_MISTAKE = 2
 FAILURE = 1
+_SIGNALLED = 128
+"""What a shell adds to the number of the signal that ended a command."""
 
 
 class _LazyGroup(TyperGroup):
@@ -53,7 +56,14 @@ def root() -> None:
 
 
 def main() -> None:
-    """Run one command; exit 2 for the user's mistakes, 1 for failures, 0 for success."""
+    """Run one command; exit 2 for the user's mistakes, 1 for failures, 0 for success.
+
+    A signal to end, as a terminal sends that is closed, ends it like an exit: what goes on is
+    ended and kept.
+    """
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _leave)
     try:
         app()
     except ConfigurationError as error:
@@ -62,6 +72,10 @@ def main() -> None:
     except TradingError as error:
         _complain(error)
         sys.exit(FAILURE)
+
+
+def _leave(number: int, _frame: object) -> None:
+    sys.exit(_SIGNALLED + number)
 
 
 def _complain(error: TradingError) -> None:

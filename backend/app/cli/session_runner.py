@@ -10,6 +10,7 @@ from rich.text import Text
 from app.cli.output import console, print_json
 from app.cli.own_code import look_in_current_folder
 from app.cli.run_tables import lines_of_files, render_progress, render_run
+from app.cli.surroundings import end_session
 from app.core.enums import OperationMode, SystemState
 from app.core.exceptions import ConfigurationError
 from app.managers.data_manager.bars import market_time
@@ -34,6 +35,9 @@ def run_session(config: str | Path, *, as_json: bool) -> int:
     except KeyboardInterrupt:
         system.stop()
         interrupted = True
+    except SystemExit:
+        end_session(system)
+        raise
     report(system, as_json=as_json)
     if system.state is SystemState.FAILED:
         return FAILED

@@ -58,3 +58,4 @@ class AnalysisEngine(Worker):
         self._conductor.expect(dict(zip(numbers, derived.historical, strict=False)))
         with self._pace.playing():
             self._simulation.stepper.step(derived.batch, self._conductor)
+        self._conductor.show()

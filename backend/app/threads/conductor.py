@@ -10,6 +10,7 @@ from app.services.simulation.simulation import Simulation
 from app.threads.messages import NamedValues
 from app.threads.pace import Pace
 from app.threads.progress import ProgressBoard, RunProgress
+from app.threads.punctuality import Punctuality
 from app.threads.sync import RunControl
 
 _PUBLISH_EVERY_S = 0.1
@@ -34,6 +35,7 @@ class SessionConductor:
         time: SessionTime,
         board: ProgressBoard,
         publish: Callable[[SessionData], None],
+        punctuality: Punctuality | None = None,
     ) -> None:
         self._control = control
         self._pace = pace
@@ -44,6 +46,7 @@ class SessionConductor:
         self._time = time
         self._board = board
         self._publish = publish
+        self._punctuality = punctuality
         self._begins: Mapping[int, NamedValues] = {}
         self._number = first_session
         self._present_ns = 0
@@ -71,7 +74,8 @@ class SessionConductor:
             return False
         self._number = number
         self._time.begin_session()
-        self._present_ns = self._simulation.data.visible_ns = open_ns
+        begins_ns = max(open_ns, self._simulation.stepper.entered_ns or 0)
+        self._present_ns = self._simulation.data.visible_ns = begins_ns
         for name, values in self._begins.get(number, {}).items():
             self._simulation.data.set_indicator(name, values)
         return True
@@ -81,6 +85,8 @@ class SessionConductor:
         if not self._pace.admit(instant_ns, self._present_ns, self._show):
             return False
         self._move_to(instant_ns)
+        if self._punctuality is not None:
+            self._punctuality.decides(instant_ns)
         return True
 
     def played(self, instant_ns: int) -> None:
@@ -98,6 +104,10 @@ class SessionConductor:
         is_last = number + 1 == len(self._sessions)
         if is_last or not self.is_free or self._is_time_to_show():
             self._show(self._present_ns)
+
+    def show(self) -> None:
+        """Show the present as it is: nothing more will happen for a while."""
+        self._show(self._present_ns)
 
     def _move_to(self, instant_ns: int) -> None:
         self._present_ns = self._simulation.data.visible_ns = instant_ns

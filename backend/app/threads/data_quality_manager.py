@@ -46,8 +46,7 @@ class SessionScores:
         self._percentages = {symbol: np.full(len(sessions), np.nan) for symbol in symbols}
         self._scored: dict[str, list[QualityColumns]] = {symbol: [] for symbol in symbols}
         self._begun: Mapping[str, BarColumns] = {}
-        self._late: Counter[str] = Counter()
-        self._overdue = 0
+        self._counted: dict[str, Counter[str]] = {symbol: Counter() for symbol in symbols}
 
     @property
     def percentages(self) -> Mapping[str, Floats]:
@@ -56,14 +55,16 @@ class SessionScores:
 
     def summary(self, traded: int) -> dict[str, dict[str, object]]:
         """Per symbol, over the first `traded` sessions behind history: minutes, gaps, score."""
-        return {
-            symbol: _summary(scored, traded) | self._lateness(symbol)
+        found = {
+            symbol: (_summary(scored, traded) if scored else {}) | self._counted[symbol]
             for symbol, scored in self._scored.items()
-            if scored
         }
+        return {symbol: facts for symbol, facts in found.items() if facts}
 
     def step(self, slab: Slab) -> None:
         """Score the sessions of `slab`, if they are to be scored."""
+        for symbol, counted in slab.counted.items():
+            self._counted[symbol].update(counted)
         if not self._enabled:
             return
         sessions = self._sessions.slice(slab.first, slab.last)
@@ -74,10 +75,10 @@ class SessionScores:
             )
             self._percentages[symbol][slab.first : slab.last] = quality.percentage
             if slab.first >= self._first_session:
-                self._keep(symbol, quality, again=symbol in self._begun)
+                if symbol in self._begun:
+                    self._scored[symbol].pop()
+                self._scored[symbol].append(quality)
             self._data.set_quality(symbol, ONE_MINUTE, float(quality.percentage[-1]))
-        self._late.update(slab.late)
-        self._overdue += slab.overdue
         self._begun = minutes if slab.until_ns < sessions.close_ns[-1] else {}
 
     def _since_their_opens(self, slab: Slab) -> Mapping[str, BarColumns]:
@@ -88,15 +89,6 @@ class SessionScores:
             symbol: BarColumns.concatenate([begun, slab.minutes[symbol]])
             for symbol, begun in self._begun.items()
         }
-
-    def _keep(self, symbol: str, quality: QualityColumns, *, again: bool) -> None:
-        """Keep what was scored, in place of the last score if the session goes on."""
-        scored = self._scored[symbol]
-        scored[len(scored) - again :] = [quality]
-
-    def _lateness(self, symbol: str) -> dict[str, object]:
-        counts = {"late_bars": self._late[symbol], "overdue_minutes": self._overdue}
-        return {name: count for name, count in counts.items() if count}
 
 
 class DataQualityManager(Worker):

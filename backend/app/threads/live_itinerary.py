@@ -1,5 +1,6 @@
 """The session that is on, minute by minute, as its bars come in."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,12 +9,10 @@ from loguru import logger
 
 from app.core.data_structures import BarColumns
 from app.core.sessions import SessionGrid
-from app.core.types import MINUTE_NS, SECOND_NS, Int64s
+from app.core.types import MINUTE_NS, Bools, Int64s
 from app.threads.messages import Slab
 from app.threads.session_coordinator import BarReader
 
-OVERDUE_S = 60
-"""A minute that is played so long after it was to be given up could not be traded on in time."""
 _LOOK_EVERY_S = 0.05
 """How often it looks for bars that came; what nothing has happened to is not read."""
 
@@ -62,8 +61,9 @@ class LiveItinerary:
 
     def slabs(self, read: BarReader) -> Iterator[Slab]:
         """History, what was missed, then one or several minutes at a time, up to the close."""
-        if not self._wait_until(lambda: self._source.now_ns() >= self._open_ns):
-            return
+        while self._source.now_ns() < self._open_ns:
+            if self._wait(_LOOK_EVERY_S):
+                return
         if self._number:
             yield self._history(read)
         span = self._open_ns, self._close_ns
@@ -75,16 +75,8 @@ class LiveItinerary:
             over_ns = self._next_over_ns(arrivals, played_ns, last_ns)
             if over_ns is None:
                 return
-            minutes = arrivals.take(over_ns)
-            yield Slab(
-                self._number,
-                self._number + 1,
-                over_ns,
-                minutes,
-                traded,
-                late=arrivals.late(),
-                overdue=self._overdue(played_ns, over_ns) if traded else 0,
-            )
+            minutes, counted = arrivals.take(over_ns), arrivals.counted()
+            yield Slab(self._number, self._number + 1, over_ns, minutes, traded, counted)
             played_ns = over_ns
 
     def _history(self, read: BarReader) -> Slab:
@@ -98,16 +90,14 @@ class LiveItinerary:
 
         None if the run is to stop instead.
         """
-        over_ns = played_ns
-
-        def is_any_over() -> bool:
-            nonlocal over_ns
+        while True:
             now_ns = self._source.now_ns()
             arrivals.look()
             over_ns = self._over_ns(arrivals, played_ns, last_ns, now_ns)
-            return over_ns > played_ns
-
-        return over_ns if self._wait_until(is_any_over) else None
+            if over_ns > played_ns:
+                return over_ns
+            if self._wait(_LOOK_EVERY_S):
+                return None
 
     def _over_ns(self, arrivals: "Arrivals", played_ns: int, last_ns: int, now_ns: int) -> int:
         """The end of the last minute that is over, and all before it.
@@ -121,26 +111,11 @@ class LiveItinerary:
             over_ns = min(over_ns + MINUTE_NS, self._close_ns)
         return over_ns
 
-    def _overdue(self, played_ns: int, over_ns: int) -> int:
-        """How many of the minutes up to `over_ns` were to be played long ago."""
-        due_ns = self._source.now_ns() - self._patience_ns - OVERDUE_S * SECOND_NS
-        minutes = (min(over_ns, self._passed_ns(due_ns)) - played_ns) // MINUTE_NS
-        if minutes > 0:
-            logger.warning("{} minutes are played so late that none could be traded on", minutes)
-        return max(0, minutes)
-
     def _passed_ns(self, moment_ns: int) -> int:
         """The end of the last whole minute of the session that had passed at a moment."""
         since_ns = moment_ns - self._open_ns
         whole_ns = self._open_ns + max(0, since_ns // MINUTE_NS) * MINUTE_NS
         return self._close_ns if since_ns >= self._close_ns - self._open_ns else whole_ns
-
-    def _wait_until(self, holds: Callable[[], bool]) -> bool:
-        """Wait until something holds; False if the run is to stop."""
-        while not holds():
-            if self._wait(_LOOK_EVERY_S):
-                return False
-        return True
 
 
 class Arrivals:
@@ -161,8 +136,9 @@ class Arrivals:
         self._read = read
         self._versions: dict[str, Hashable] = {}
         self._bars = {symbol: BarColumns.empty() for symbol in symbols}
-        self._taken: dict[str, Int64s] = {symbol: np.empty(0, np.int64) for symbol in symbols}
-        self._late: dict[str, int] = {}
+        self._played = {symbol: BarColumns.empty() for symbol in symbols}
+        self._noticed: dict[str, set[int]] = {symbol: set() for symbol in symbols}
+        self._counted: dict[str, Counter[str]] = {}
 
     def look(self) -> None:
         """Read what came in since the last look."""
@@ -171,7 +147,7 @@ class Arrivals:
             if version != self._versions.get(symbol):
                 self._versions[symbol] = version
                 self._bars[symbol] = self._read(symbol, *self._span)
-                self._notice_late(symbol)
+                self._look_back(symbol)
 
     def has_all(self, start_ns: int) -> bool:
         """Whether every symbol has a bar of the minute that starts then."""
@@ -183,30 +159,45 @@ class Arrivals:
             symbol: bars.between(self._taken_ns, until_ns) for symbol, bars in self._bars.items()
         }
         for symbol, part in parts.items():
-            self._taken[symbol] = np.concatenate((self._taken[symbol], part.start_ns))
+            self._played[symbol] = BarColumns.concatenate([self._played[symbol], part])
         self._taken_ns = until_ns
         return parts
 
-    def late(self) -> Mapping[str, int]:
-        """How many bars of each symbol came too late since this was asked last."""
-        late, self._late = self._late, {}
-        return late
+    def counted(self) -> Mapping[str, Mapping[str, int]]:
+        """Bars of each symbol that came or changed too late, since this was asked last."""
+        counted, self._counted = self._counted, {}
+        return counted
 
-    def _notice_late(self, symbol: str) -> None:
-        starts = self._bars[symbol].start_ns
-        late = np.setdiff1d(starts[: starts.searchsorted(self._taken_ns)], self._taken[symbol])
-        if not len(late):
+    def _look_back(self, symbol: str) -> None:
+        """Compare what is stored now of the minutes that were taken with what was taken."""
+        played = self._played[symbol]
+        stored = self._bars[symbol].between(self._span[0], self._taken_ns)
+        late = np.setdiff1d(stored.start_ns, played.start_ns)
+        self._notice(symbol, "late_bars", late, "came after their minutes had been decided on")
+        changed = played.start_ns[~_is_among(played, stored)]
+        self._notice(symbol, "changed_bars", changed, "changed after they had been decided on")
+
+    def _notice(self, symbol: str, name: str, starts_ns: Int64s, what: str) -> None:
+        """Count the minutes that were not noticed before, and say so in the log."""
+        new = sorted(set(starts_ns.tolist()) - self._noticed[symbol])
+        if not new:
             return
-        self._late[symbol] = self._late.get(symbol, 0) + len(late)
-        self._taken[symbol] = np.union1d(self._taken[symbol], late)
-        logger.warning(
-            "{}: {} bars came after their minutes had been decided on, the last one that of {} UTC",
-            symbol,
-            len(late),
-            np.datetime64(int(late[-1]), "ns").astype("datetime64[m]"),
-        )
+        self._noticed[symbol].update(new)
+        self._counted.setdefault(symbol, Counter())[name] += len(new)
+        last = np.datetime64(new[-1], "ns").astype("datetime64[m]")
+        logger.warning("{}: {} bars {}, the last one that of {} UTC", symbol, len(new), what, last)
 
 
 def _has(sorted_ns: Int64s, wanted_ns: int) -> bool:
     row = int(sorted_ns.searchsorted(wanted_ns))
     return row < len(sorted_ns) and sorted_ns.item(row) == wanted_ns
+
+
+def _is_among(bars: BarColumns, others: BarColumns) -> Bools:
+    """Which of `bars` are in `others` too, with the same prices and volume."""
+    if not len(others):
+        return np.zeros(len(bars), np.bool_)
+    rows = np.minimum(others.start_ns.searchsorted(bars.start_ns), len(others) - 1)
+    same = [ours == theirs[rows] for ours, theirs in zip(bars, others, strict=True)]
+    among: Bools = np.logical_and.reduce(same)
+    return among

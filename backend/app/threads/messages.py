@@ -17,9 +17,8 @@ class Slab:
 
     They are whole and ``until_ns`` is the close of the last one, unless it is still going on:
     then these are its minutes that ended since the slab before. What is not ``traded`` is derived
-    from all the same: history, and what was missed of a session that was entered late. ``late``
-    counts, per symbol, bars that came when their minute had been decided on; ``overdue`` is how
-    many of the minutes passed so long ago that nobody could have traded on them in time.
+    from all the same: history, and what was missed of a session that was entered late. ``counted``
+    says, per symbol, what has happened to bars after they were decided on or should have been.
     """
 
     first: int
@@ -27,8 +26,7 @@ class Slab:
     until_ns: int
     minutes: Mapping[str, BarColumns]
     traded: bool
-    late: Mapping[str, int] = field(default_factory=dict)
-    overdue: int = 0
+    counted: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -237,7 +237,11 @@ def _run_again(record: Any) -> Any:
 
     system = get_system_manager()
     system.start(_as_backtest(record))
-    system.wait()
+    try:
+        system.wait()
+    except (KeyboardInterrupt, SystemExit):
+        system.stop()
+        raise
     if system.record is None:
         raise TradingError(f"the run could not be repeated: {system.reason}")
     return system.record

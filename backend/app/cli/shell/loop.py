@@ -26,7 +26,7 @@ from app.cli.main import FAILURE, USER_MISTAKE, app
 from app.cli.output import console, errors
 from app.cli.shell.completion import CommandCompleter
 from app.cli.shell.hints import fitted, hint, session_line
-from app.cli.surroundings import Surroundings
+from app.cli.surroundings import Surroundings, end_session
 from app.config.settings import get_settings
 from app.core.exceptions import ConfigurationError, TradingError
 
@@ -87,6 +87,13 @@ class Shell:
         """Prompt until the user leaves; always 0."""
         prompt = self._prompt()
         console.print(_welcome())
+        try:
+            return self._converse(prompt)
+        except SystemExit:
+            end_session(self.surroundings.started)
+            raise
+
+    def _converse(self, prompt: PromptSession[str]) -> int:
         while True:
             try:
                 line = prompt.prompt([("class:prompt", PROMPT)])

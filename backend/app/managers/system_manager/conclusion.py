@@ -53,6 +53,9 @@ def outcome(run: PlayedRun) -> tuple[RunStatus, str | None]:
     if run.control.failure:
         return "failed", explained(*run.control.failure)
     ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
+    if (entered_ns := run.simulation.stepper.entered_ns) is not None:
+        zone = ZoneInfo(run.plan.sessions.timezone)
+        ended.insert(0, f"entered at {utc(entered_ns).astimezone(zone):%H:%M}")
     if run.control.stopped_by_user:
         return "stopped", "; ".join(["stopped on request", *ended])
     return "completed", "; ".join(ended) or None
@@ -134,6 +137,10 @@ def _data_quality(run: PlayedRun, log: RunLog) -> dict[str, dict[str, object]]:
                 "blocked_entries": refused[symbol],
                 "restricted_minutes": int(gate.restricted_minutes[played].sum()),
             }
+    if overdue := run.overdue_minutes:
+        quality = {
+            symbol: quality.get(symbol, {}) | {"overdue_minutes": overdue} for symbol in log.symbols
+        }
     if named := [_spoken(halt, log.sessions.timezone) for halt in _halts(run, log)]:
         quality = {symbol: facts | {"halts": named} for symbol, facts in quality.items()}
     return quality

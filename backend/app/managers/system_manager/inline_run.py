@@ -34,6 +34,9 @@ class InlineRun(Worker):
     None if the thread had to be given up.
     """
 
+    overdue_minutes = 0
+    """None: nothing is decided by the clock."""
+
     def __init__(
         self, plan: SessionPlan, *, storage: ParquetStorage, patience: Patience | None = None
     ) -> None:
@@ -79,7 +82,7 @@ class InlineRun(Worker):
         self.scores.step(slab)
         historical = self._historical.step(slab)
         batch = self.simulation.derivation.step(slab.minutes, slab.until_ns)
-        if not slab.traded:
+        if not slab.traded:  # history: a run of the queue is never entered late
             return
         numbers = range(slab.first, slab.last)
         self._conductor.expect(dict(zip(numbers, historical, strict=False)))

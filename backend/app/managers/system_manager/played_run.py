@@ -24,5 +24,9 @@ class PlayedRun(Protocol):
         """Everything that was derived and decided."""
 
     @property
+    def overdue_minutes(self) -> int:
+        """Minutes decided on so late that nobody could have traded so; 0 in a backtest."""
+
+    @property
     def scores(self) -> SessionScores:
         """How complete the data were."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sized
 from functools import partial
-from threading import Event, Lock, current_thread
+from threading import TIMEOUT_MAX, Event, Lock, current_thread
 from time import perf_counter
 from zoneinfo import ZoneInfo
 
@@ -20,6 +20,7 @@ from app.monitoring.telling import harmless
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.live_itinerary import LiveSource
 from app.threads.pace import Stopwatch
+from app.threads.punctuality import Punctuality
 from app.threads.sync import RunControl, wait_in_looks
 from app.threads.watchdog import Patience
 from app.threads.worker import Worker
@@ -71,7 +72,14 @@ class SessionRun:
         self.board = wiring.board()
         self.board.on_publish = self._on_progress
         self.pace = wiring.pace(stopwatch, paused=paused)
-        conductor = wiring.conductor(self.pace, board=self.board, time=time, publish=self._publish)
+        self._punctuality = _punctuality(plan, live)
+        conductor = wiring.conductor(
+            self.pace,
+            board=self.board,
+            time=time,
+            publish=self._publish,
+            punctuality=self._punctuality,
+        )
         self.analysis = wiring.analysis(self.pace, conductor)
         self.quality = wiring.quality()
         self.scores = self.quality.scores
@@ -129,13 +137,27 @@ class SessionRun:
 
     @property
     def notice(self) -> str | None:
-        """What the watchdog has noticed, or that a session which goes by the clock has no bar."""
-        is_fed = self.board.latest.now_ns or self.ended.is_set()
-        if self.control.notice or self.plan.config.replay or is_fed:
+        """What the watchdog has noticed, or how far a session by the clock is behind it."""
+        punctuality, last_ns = self._punctuality, self.board.latest.now_ns
+        if self.control.notice or punctuality is None or self.ended.is_set():
             return self.control.notice
-        sessions, number = self.plan.sessions, self.plan.first_session
-        opens = utc(sessions.open_ns.item(number)).astimezone(ZoneInfo(sessions.timezone))
-        return f"waits for bars of the session that opens at {opens:%Y-%m-%d %H:%M}"
+        if not last_ns:
+            opens_ns = self.plan.sessions.open_ns.item(self.plan.first_session)
+            return f"waits for bars to trade on; the session opens at {self._shown(opens_ns)}"
+        if punctuality.behind_s:
+            return f"decides {punctuality.behind_s / 60:.0f} minutes behind the market"
+        if punctuality.is_long_ago(last_ns):
+            return f"no bar since {self._shown(last_ns)}"
+        return None
+
+    def _shown(self, moment_ns: int) -> str:
+        zone = ZoneInfo(self.plan.sessions.timezone)
+        return f"{utc(moment_ns).astimezone(zone):%Y-%m-%d %H:%M}"
+
+    @property
+    def overdue_minutes(self) -> int:
+        """Minutes decided on so late that nobody could have traded so; 0 in a backtest."""
+        return self._punctuality.overdue if self._punctuality else 0
 
     @property
     def has_decided(self) -> bool:
@@ -143,8 +165,11 @@ class SessionRun:
         return self.analysis.finished.is_set() and self.quality.finished.is_set()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the run is over; False if it is not within `timeout_s`."""
-        return self.ended.wait(timeout_s)
+        """Wait until the run is over; False if it is not within `timeout_s`.
+
+        Never without any end: such a wait is one that a signal may not reach.
+        """
+        return self.ended.wait(TIMEOUT_MAX if timeout_s is None else timeout_s)
 
     def _publish(self, data: SessionData) -> None:
         self._streams.publish(data)
@@ -179,3 +204,9 @@ class SessionRun:
         finally:
             self.ended.set()
             self._announce()
+
+
+def _punctuality(plan: SessionPlan, live: LiveSource | None) -> Punctuality | None:
+    if live is None:
+        return None
+    return Punctuality(live.now_ns, plan.config.session_data_config.gap_filler.patience_s)

@@ -15,6 +15,7 @@ from app.threads.live_itinerary import LiveItinerary, LiveSource
 from app.threads.messages import DerivedSlab, Slab
 from app.threads.pace import Pace, Stopwatch
 from app.threads.progress import ProgressBoard
+from app.threads.punctuality import Punctuality
 from app.threads.session_coordinator import BarReader, Itinerary, SessionCoordinator
 from app.threads.sync import Channel, RunControl, StreamSubscription
 from app.threads.watchdog import Patience, Watchdog
@@ -64,12 +65,11 @@ def itinerary_of(plan: SessionPlan) -> Itinerary:
 
 def live_itinerary_of(plan: SessionPlan, control: RunControl, source: LiveSource) -> LiveItinerary:
     """The session that is on, as its bars come in; a missing one is waited for as `plan` asks."""
-    filler = plan.config.session_data_config.gap_filler
     return LiveItinerary(
         symbols=plan.symbols,
         sessions=plan.sessions,
         first_session=plan.first_session,
-        patience_s=filler.max_retries * filler.retry_interval_seconds,
+        patience_s=plan.config.session_data_config.gap_filler.patience_s,
         source=source,
         wait=control.wait_for_stop,
     )
@@ -157,6 +157,7 @@ class Wiring:
         board: ProgressBoard,
         time: SessionTime,
         publish: Callable[[SessionData], None],
+        punctuality: Punctuality | None,
     ) -> SessionConductor:
         """Leads the deciding thread, and shows the present on `board`, `time` and streams."""
         return SessionConductor(
@@ -169,6 +170,7 @@ class Wiring:
             time=time,
             board=board,
             publish=publish,
+            punctuality=punctuality,
         )
 
     def watchdog(

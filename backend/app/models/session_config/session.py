@@ -136,6 +136,13 @@ class SessionConfig(Section):
                 ("backtest_config",),
                 'is missing; a backtest needs it (for example {"backtest_days": 5})',
             )
+        if self.mode is not OperationMode.BACKTEST and not (
+            self.session_data_config.gap_filler.max_retries
+        ):
+            yield (
+                ("session_data_config", "gap_filler", "max_retries"),
+                "0 waits for no bar, so none would be in time; give 1 or more",
+            )
         names = [strategy.name for strategy in self.strategies]
         for position, strategy in enumerate(self.strategies):
             if strategy.name in names[:position]:

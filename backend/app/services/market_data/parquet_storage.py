@@ -5,6 +5,7 @@
 """
 
 import hashlib
+import os
 from collections.abc import Hashable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -136,11 +137,12 @@ class ParquetStorage:
 
         No file is opened: to look for news several times a second costs next to nothing.
         """
+        folder, (first, last) = self._symbol_folder(symbol), _months(first_ns, last_ns)
         stamps = []
-        for path in self._month_files(symbol, first_ns, last_ns):
-            with suppress(FileNotFoundError):  # another reader has just set it aside
-                found = path.stat()
-                stamps.append((path.name, found.st_ino, found.st_mtime_ns, found.st_size))
+        for month in np.arange(first, last + 1):
+            with suppress(FileNotFoundError):
+                found = os.stat(folder / f"{month}.parquet")  # noqa: PTH116  # twice as fast
+                stamps.append((found.st_ino, found.st_mtime_ns, found.st_size))
         return tuple(stamps)
 
     def read_first(self, symbol: str, first_ns: int, last_ns: int, count: int) -> BarColumns:
@@ -217,10 +219,7 @@ class ParquetStorage:
 
     def _month_files(self, symbol: str, first_ns: int, last_ns: int) -> list[Path]:
         """The symbol's files for the months that ``[first_ns, last_ns)`` touches, in order."""
-        first, last = (
-            str(np.datetime64(ns, "ns").astype("datetime64[M]"))
-            for ns in (max(first_ns, -_LATEST_NS), last_ns - 1)
-        )
+        first, last = map(str, _months(first_ns, last_ns))
         files = self._symbol_folder(symbol).glob("*.parquet")
         return sorted(path for path in files if first <= path.stem <= last)
 
@@ -300,6 +299,15 @@ class ParquetStorage:
             "labels": sorted(labels),
         }
         replace_file(path, seal(frame, _identity(symbol, path), facts))
+
+
+def _months(first_ns: int, last_ns: int) -> tuple[np.datetime64, np.datetime64]:
+    """The months in which a time from `first_ns` to `last_ns`, excluded, begins and ends."""
+    first, last = (
+        np.datetime64(ns, "ns").astype("datetime64[M]")
+        for ns in (max(first_ns, -_LATEST_NS), last_ns - 1)
+    )
+    return first, last
 
 
 def _identity(symbol: str, path: Path) -> str:

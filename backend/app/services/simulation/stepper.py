@@ -62,7 +62,8 @@ class Stepper:
         self._in_session = False
         self.starting_cash = cast.exchange.ledger.account.cash
         self._first_rows: list[int] | None = None
-        self._begins_ns = 0
+        self.entered_ns: int | None = None
+        """When trading began, if that was after the open of the first session (UTC ns)."""
         ends = [each for each in cast.strategies if _overrides(each[1], "on_session_end")]
         cast.exchange.on_listener_error = self._fail
         self._session_enders = ends
@@ -117,10 +118,14 @@ class Stepper:
 
         Of history before that session there is nothing to note.
         """
-        if batch.until_ns > self._sessions.open_ns.item(self._first_session):
-            self._load(batch)
-            self._first_rows = None
-            self._begins_ns = batch.until_ns
+        if batch.until_ns <= self._sessions.open_ns.item(self._first_session):
+            return
+        if self.entered_ns is None:
+            self._cast.overnight.begin(self._first_session, is_first=True)
+        self.entered_ns = batch.until_ns
+        self._load_bars(batch)
+        for feed in self._cast.feeds:
+            feed.events(self._data, batch)  # what wakes a strategy by a crossing must see it all
 
     def cut(self) -> None:
         """Begin no further call before the conductor is asked again; from any thread."""
@@ -186,10 +191,12 @@ class Stepper:
 
     def _begin_session(self, number: int) -> None:
         self._in_session = True
-        self._cast.overnight.begin(number, is_first=number == self._first_session)
+        is_first = number == self._first_session
+        if not is_first or self.entered_ns is None:
+            self._cast.overnight.begin(number, is_first=is_first)
         self._cast.clock.close_ns = self._sessions.close_ns.item(number)
-        if number == self._first_session:
-            self._cast.clock.now_ns = max(self._sessions.open_ns.item(number), self._begins_ns)
+        if is_first:
+            self._cast.clock.now_ns = self.entered_ns or self._sessions.open_ns.item(number)
             for owner, strategy in self._cast.strategies:
                 self._call(owner, strategy.on_start)
 
@@ -220,18 +227,23 @@ class Stepper:
             self._calls.mute(owner)
 
     def _load(self, batch: Batch) -> None:
+        firsts = self._load_bars(batch)
+        if self._first_rows is None:
+            self._first_rows = firsts
+
+    def _load_bars(self, batch: Batch) -> list[int]:
+        """Hand the bars of a batch to the exchange; per symbol, its first row in the series."""
         rows = [batch.rows[symbol, ONE_MINUTE] for symbol in self._symbols]
         minutes = [
             self._data.all_bars(symbol, ONE_MINUTE).slice(*span)
             for symbol, span in zip(self._symbols, rows, strict=True)
         ]
         firsts = [first for first, _ in rows]
-        if self._first_rows is None:
-            self._first_rows = firsts
         suspects = [batch.suspects.get(symbol, frozenset()) for symbol in self._symbols]
         none = RestrictionColumns.none()
         restrictions = [batch.restrictions.get(symbol, none) for symbol in self._symbols]
         self._cast.exchange.load(minutes, firsts, suspects, restrictions)
+        return firsts
 
     def _end_session(self, close_ns: int) -> None:
         self._session += 1

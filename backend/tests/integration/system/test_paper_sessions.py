@@ -1,6 +1,7 @@
 """Paper sessions: the same strategies and exchange on bars that come in while they run."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
@@ -219,6 +220,37 @@ def test_minutes_that_were_slept_through_are_counted(
     assert overdue == [8 + 88, 8 + 88]
 
 
+def test_a_bar_that_changes_later_is_counted(installation: Installation, market: Market) -> None:
+    live = Live(installation, {"BBB": market["BBB"]})
+    live.start(paper(config_of("BBB")))
+    forming = market["BBB"].between(OPEN_NS + 4 * MINUTE_NS, OPEN_NS + 5 * MINUTE_NS)
+    installation.store("BBB", replace(forming, volume=forming.volume / 2))
+    live.arrive("BBB", 0, 4)
+    live.go_to(5, 1)
+    live.played_until(5)
+    live.arrive("BBB", 4, 5)
+    record = live.play(Random(0), begin=5)  # noqa: S311  # nothing is kept secret by it
+    assert record.data_quality["BBB"]["changed_bars"] == 1
+
+
+def test_a_feed_that_dies_and_one_that_lives_are_told(
+    installation: Installation, market: Market
+) -> None:
+    live = Live(installation, {"BBB": market["BBB"]})
+    live.start(paper(config_of("BBB")))
+
+    def notice() -> str | None:
+        return live.system.status().notice
+
+    assert notice() == "waits for bars to trade on; the session opens at 2024-03-05 09:30"
+    live.arrive("BBB", 0, 10)
+    live.go_to(10, 1)
+    live.played_until(10)
+    until(lambda: notice() is None)
+    live.go_to(13)
+    until(lambda: notice() == "no bar since 2024-03-05 09:40")
+
+
 def test_a_session_that_is_on_is_entered_where_it_is(
     installation: Installation, market: Market, hooks: dict[str, object]
 ) -> None:
@@ -245,6 +277,7 @@ def test_a_session_that_is_on_is_entered_where_it_is(
     result = live.system.result
     assert result is not None
     assert result.log.bars["AAA"].start_ns[0] == OPEN_NS + 120 * MINUTE_NS
+    assert live.record().reason == "entered at 11:30"
 
 
 def test_the_gate_that_was_shut_by_what_was_missed_opens_again(

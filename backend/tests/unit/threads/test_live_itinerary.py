@@ -29,9 +29,9 @@ def grid(minutes: int) -> SessionGrid:
     return SessionGrid("UTC", dates, opens, closes, opens, closes)
 
 
-def bars(starts_ns: Sequence[int]) -> BarColumns:
+def bars(starts_ns: Sequence[int], closes: Mapping[int, float] | None = None) -> BarColumns:
     starts = np.array(sorted(starts_ns), np.int64)
-    prices = np.full(len(starts), 100.0)
+    prices = np.array([(closes or {}).get(ns, 100.0) for ns in starts.tolist()])
     return BarColumns.of_minutes(starts, prices, prices, prices, prices, prices)
 
 
@@ -46,6 +46,8 @@ class World:
     history: Mapping[str, BarColumns] = field(default_factory=dict)
     reads: int = 0
     stop_at_ns: int | None = None
+    changes: Mapping[str, Mapping[int, tuple[int, float]]] = field(default_factory=dict)
+    """Per symbol and minute, when its bar changes, and what it closes at from then on."""
 
     def come(self, symbol: str) -> list[int]:
         return [
@@ -55,12 +57,20 @@ class World:
         ]
 
     def version(self, symbol: str, _first_ns: int, _last_ns: int) -> int:
-        return len(self.come(symbol))
+        return len(self.come(symbol)) + len(self.changed(symbol))
+
+    def changed(self, symbol: str) -> dict[int, float]:
+        return {
+            OPEN_NS + minute * MINUTE_NS: close
+            for minute, (when_ns, close) in self.changes.get(symbol, {}).items()
+            if OPEN_NS + when_ns <= self.now_ns
+        }
 
     def read(self, symbol: str, first_ns: int, last_ns: int) -> BarColumns:
         self.reads += 1
         known = self.history.get(symbol, BarColumns.empty())
-        return BarColumns.concatenate([known, bars(self.come(symbol))]).between(first_ns, last_ns)
+        come = bars(self.come(symbol), self.changed(symbol))
+        return BarColumns.concatenate([known, come]).between(first_ns, last_ns)
 
     def wait(self, seconds: float) -> bool:
         self.now_ns += round(seconds * SECOND_NS)
@@ -87,6 +97,10 @@ def at(minute: int, seconds: float) -> int:
 def started(slab: Slab, symbol: str = "AAA") -> list[int]:
     """The minutes whose bars are in a slab."""
     return [(ns - OPEN_NS) // MINUTE_NS for ns in slab.minutes[symbol].start_ns.tolist()]
+
+
+def counted(slab: Slab) -> dict[str, dict[str, int]]:
+    return {symbol: dict(counts) for symbol, counts in slab.counted.items()}
 
 
 def seconds(ns: int) -> float:
@@ -131,7 +145,17 @@ def test_a_late_bar_is_counted_once_and_not_played() -> None:
     world = World({"AAA": {0: at(0, 20), 1: at(1, 1), 2: at(2, 1)}}, minutes=3)
     slabs = [slab for _, slab in world.play()]
     assert [started(slab) for slab in slabs[1:]] == [[], [1], [2]]
-    assert [dict(slab.late) for slab in slabs[1:]] == [{}, {"AAA": 1}, {}]
+    assert [counted(slab) for slab in slabs[1:]] == [{}, {"AAA": {"late_bars": 1}}, {}]
+
+
+def test_a_bar_that_changes_after_it_was_played_is_counted_once() -> None:
+    """It was stored while it was still forming, and once more when it was whole."""
+    world = World({"AAA": {minute: at(minute, 1) for minute in range(4)}}, minutes=4)
+    world.changes = {"AAA": {0: (at(0, 30), 101.0)}}
+    slabs = [slab for _, slab in world.play()]
+    assert [started(slab) for slab in slabs[1:]] == [[0], [1], [2], [3]]
+    assert slabs[1].minutes["AAA"].close.tolist() == [100.0]
+    assert [counted(slab) for slab in slabs[2:]] == [{"AAA": {"changed_bars": 1}}, {}, {}]
 
 
 def test_minutes_are_played_together_that_are_over_together() -> None:
@@ -148,9 +172,7 @@ def test_minutes_are_played_together_that_are_over_together() -> None:
     world.wait = stalled  # type: ignore[method-assign]
     slabs = [slab for _, slab in world.play()[1:]]
     assert [started(slab) for slab in slabs] == [[0], [1, 2, 3], [4]]
-    assert not any(slab.late for slab in slabs)
-    # At 4:02 minutes that ended by 2:47 are overdue: 15 s were to be waited for them, and 60 more.
-    assert [slab.overdue for slab in slabs] == [0, 1, 0]
+    assert not any(slab.counted for slab in slabs)
 
 
 def test_what_has_passed_of_a_session_is_not_traded() -> None:
@@ -238,7 +260,7 @@ def test_any_arrival(waits: Delays, entered_s: int) -> None:
         in_time = {minute for minute, wait in own.items() if wait <= PATIENCE_S}
         assert in_time <= set(seen) <= set(own)
         lost = set(own) - set(seen)
-        told = sum(slab.late.get(symbol, 0) for _, slab in played)
+        told = sum(counted(slab).get(symbol, {}).get("late_bars", 0) for _, slab in played)
         ended_ns = played[-1][0]
         assert told == sum(at(minute, own[minute]) <= ended_ns for minute in lost)
         for minute in lost:
