@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.core.orders import Order
-from app.core.strategy import BarCursor, Bars, Float, Indicator, Int, Strategy
+from app.core.strategy import BarCursor, Bars, Float, Indicator, Int, Strategy, crosses_above
 
 HOOKS: dict[str, Callable[..., object]] = {}
 """Callables a test hands to `Hooked`, by the name of the call they are for."""
@@ -45,6 +45,16 @@ class Hooked(Strategy):
 def _call(name: str, *arguments: Any) -> None:
     if name in HOOKS:
         HOOKS[name](*arguments)
+
+
+class Wakes(Strategy):
+    """Buys whenever the close crosses above its average of two bars."""
+
+    average = Indicator("SMA", timeperiod=2)
+    wake = crosses_above("close", average)
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.buy(1)
 
 
 class Raises(Strategy):

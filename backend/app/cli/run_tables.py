@@ -189,6 +189,7 @@ _COUNTED = {
     "blocked_entries": "Entries blocked",
     "restricted_minutes": "Minutes restricted",
     "late_bars": "Bars late",
+    "changed_bars": "Bars changed",
     "overdue_minutes": "Minutes overdue",
 }
 """What a session may have counted beside its gaps, and what the terminal calls it."""

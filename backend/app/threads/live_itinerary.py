@@ -61,6 +61,7 @@ class LiveItinerary:
 
     def slabs(self, read: BarReader) -> Iterator[Slab]:
         """History, what was missed, then one or several minutes at a time, up to the close."""
+        logger.info("following the session that opens at {} UTC", _shown(self._open_ns))
         while self._source.now_ns() < self._open_ns:
             if self._wait(_LOOK_EVERY_S):
                 return
@@ -184,8 +185,12 @@ class Arrivals:
             return
         self._noticed[symbol].update(new)
         self._counted.setdefault(symbol, Counter())[name] += len(new)
-        last = np.datetime64(new[-1], "ns").astype("datetime64[m]")
+        last = _shown(new[-1])
         logger.warning("{}: {} bars {}, the last one that of {} UTC", symbol, len(new), what, last)
+
+
+def _shown(moment_ns: int) -> str:
+    return str(np.datetime64(moment_ns, "ns").astype("datetime64[m]")).replace("T", " ")
 
 
 def _has(sorted_ns: Int64s, wanted_ns: int) -> bool:

@@ -17,11 +17,12 @@ _LOOK_EVERY_S = 0.25
 class Patience:
     """How long a thread may stand still before it counts as hung, in seconds of looking.
 
-    `call_s`: one call of a strategy; long, since a slow one holds up nothing but the run and
-    the time in a backtest is not the world's. `notice_s`: before the status mentions it.
-    `waiting_s`: a worker that neither gets on nor computes, so waits for what does not come:
-    with a look it must stay under five seconds. `computing_s`: a worker that computes without
-    end. `stopping_s`: any of them, once the run is to stop. `grace_s`: an interrupted call.
+    `call_s`: one call of a strategy; long, since a slow one holds up nothing but the run: a
+    backtest's time is not the world's, and a session by the clock counts what it decides late.
+    `notice_s`: before the status mentions it. `waiting_s`: a worker that neither gets on nor
+    computes, so waits for what does not come: with a look it must stay under five seconds.
+    `computing_s`: a worker that computes without end. `stopping_s`: any of them, once the run
+    is to stop. `grace_s`: an interrupted call.
     """
 
     call_s: float = 30.0

@@ -151,9 +151,9 @@ def report(
 def replay(run_id: RunId, as_json: Json = False) -> None:
     """Run a recorded session again, as a backtest of its days on the bars stored now.
 
-    A paper session sends the same orders again if every bar was there in time. It leaves a run
-    of its own, and exit status 1 if the orders are others: `run validate` of the two points at
-    the first difference.
+    A paper session that was played whole sends the same orders again, unless bars came late or
+    changed afterwards. It leaves a run of its own, and exit status 1 if the orders are others:
+    `run validate` of the two points at the first difference.
     """
     from app.cli.output import console, print_json
 

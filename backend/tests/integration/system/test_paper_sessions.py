@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from app.core.corporate_actions import ActionKind, CorporateAction
 from app.core.data_structures import BarColumns
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError, InsufficientDataError, WrongStateError
@@ -19,6 +20,7 @@ from app.core.types import MINUTE_NS
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import FixedClock
 from app.models.trading_record import AccountRow
+from app.services.market_data.corporate_actions import ActionStorage
 from app.threads import live_itinerary
 from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, until
 
@@ -96,6 +98,12 @@ def _played_ns(system: SystemManager) -> int:
     return 0 if data.visible_ns == SessionData().visible_ns else data.visible_ns
 
 
+def _progress_ns(system: SystemManager) -> int:
+    """How far whoever looks at the system is told that it has been played."""
+    progress = system.status().progress
+    return progress.now_ns if progress else 0
+
+
 def paper(config: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     """The same session on paper."""
     kept = {name: value for name, value in config.items() if name != "backtest_config"}
@@ -116,6 +124,7 @@ def wandering(seed: int, holes: Mapping[int, int]) -> BarColumns:
 
 
 CROSS: Strategies = {"cross": ("sma_cross", {"fast": 3, "slow": 8})}
+WAKES: Strategies = {"wakes": ("tests.session_strategies:Wakes", {})}
 HOOKED: Strategies = {"hooked": ("tests.session_strategies:Hooked", {})}
 
 
@@ -181,12 +190,14 @@ def test_a_paper_session_decides_what_a_backtest_of_the_day_does(
 # ── what comes too late, or was there before ─────────────────────────────────
 
 
+@pytest.mark.parametrize("scored", [True, False])
 def test_a_bar_that_comes_too_late_is_counted_and_not_traded_on(
-    installation: Installation, market: Market
+    installation: Installation, market: Market, *, scored: bool
 ) -> None:
     """It is missing as long as the session lasts; in the store it is, and in a backtest."""
     live = Live(installation, {"BBB": market["BBB"]})
     config = config_of("BBB")
+    config["session_data_config"]["gap_filler"] = RETRIES | {"enable_session_quality": scored}
     live.start(paper(config))
     live.arrive("BBB", 0, 10)
     live.arrive("BBB", 12, 13)
@@ -197,6 +208,9 @@ def test_a_bar_that_comes_too_late_is_counted_and_not_traded_on(
     replayed = installation.run(config).record
     assert replayed is not None
     assert record.data_quality["BBB"]["late_bars"] == 2
+    assert record.bars == len(market["BBB"]) - 2 == replayed.bars - 2
+    if not scored:
+        return
     assert record.data_quality["BBB"]["present_minutes"] == len(market["BBB"]) - 2
     assert replayed.data_quality["BBB"]["present_minutes"] == len(market["BBB"])
     assert "late_bars" not in replayed.data_quality["BBB"]
@@ -301,6 +315,45 @@ def test_the_gate_that_was_shut_by_what_was_missed_opens_again(
     assert became[125].filled_quantity == 1
 
 
+def rising_from(minute: int, close: float = 100.0) -> BarColumns:
+    """The second day: a hundredth less each minute, and from one on a hundredth more."""
+
+    def walk(_day: int, at: int) -> float:
+        return close + (at - minute if at >= minute else minute - at) / 100
+
+    return minutes(TODAY, close=walk)
+
+
+def test_a_crossing_of_the_first_bar_that_is_traded_wakes(installation: Installation) -> None:
+    """The one before it was missed, and is known."""
+    installation.store("AAA", minutes(YESTERDAY))
+    live = Live(installation, {"AAA": rising_from(120)})
+    live.arrive("AAA", 0, 121)
+    live.start(paper(config_of("AAA", strategies=WAKES)), at_minute=121)
+    live.play(Random(0), begin=121)  # noqa: S311  # nothing is kept secret by it
+    result = live.system.result
+    assert result is not None
+    assert [order.submitted_ns for order in result.log.orders] == [OPEN_NS + 122 * MINUTE_NS]
+
+
+def test_a_split_of_the_day_is_not_taken_out_of_what_was_missed(
+    installation: Installation, hooks: dict[str, object]
+) -> None:
+    """Two for one before the open: the bars that were missed are in new shares already."""
+    installation.store("AAA", minutes(YESTERDAY, close=lambda *_: 200.0))
+    split = CorporateAction(symbol="AAA", ex_date=TODAY, kind=ActionKind.SPLIT, value=2.0)
+    ActionStorage(installation.storage.root).write("AAA", [split])
+    sent: list[Any] = []
+    hooks["on_start"] = lambda strategy: sent.append(strategy.sell(1, trail_pct=10.0))
+    live = Live(installation, {"AAA": minutes(TODAY, close=lambda *_: 100.0)})
+    live.arrive("AAA", 0, 120)
+    live.start(paper(config_of("AAA", strategies=HOOKED)), at_minute=120)
+    live.arrive("AAA", 120, 121)
+    live.go_to(121, 1)
+    live.played_until(121)
+    assert [order.stop_price for order in sent] == [90.0]
+
+
 # ── which session, and what it can be told ───────────────────────────────────
 
 
@@ -338,6 +391,7 @@ def test_it_is_stopped_where_it_is_and_recorded_as_what_it_was(
     live.played_until(60)
     assert live.system.state is SystemState.RUNNING
     assert live.system.status().speed == 1.0
+    until(lambda: _progress_ns(live.system) == OPEN_NS + 60 * MINUTE_NS)
     live.system.stop()
     assert live.system.wait(PATIENCE_S)
     record = live.record()

@@ -502,3 +502,21 @@ def test_a_message_holds_nothing_a_terminal_would_obey(
     (problem,) = refusal.value.problems
     assert problem.startswith(beginning)
     assert problem.isprintable()
+
+
+def test_a_backtest_needs_to_know_what_to_replay_and_a_paper_session_does_not() -> None:
+    config = changed(("session_name",), "mine")
+    del config["backtest_config"]
+    with pytest.raises(ConfigurationError) as refusal:
+        read_session_config(config)
+    assert str(refusal.value).endswith(
+        'backtest_config: is missing; a backtest needs it (for example {"backtest_days": 5})'
+    )
+    assert read_session_config(config | {"mode": "paper"}).replay is None
+
+
+def test_a_paper_session_must_wait_for_its_bars() -> None:
+    config = changed((DATA, "gap_filler"), {"max_retries": 0})
+    assert read_session_config(config).session_data_config.gap_filler.patience_s == 0
+    with pytest.raises(ConfigurationError, match=r"gap_filler\.max_retries: 0 waits for no bar"):
+        read_session_config(config | {"mode": "paper"})
