@@ -24,7 +24,7 @@ _BACKLOG = 2_048
 
 
 def serve(host: str | None, port: int | None) -> None:
-    """Serve until a signal to end; Ctrl-C and SIGTERM are the ordinary ends.
+    """Serve until a signal to end; Ctrl-C and SIGTERM are the ordinary ends, SIGHUP is one too.
 
     Raises:
         ConfigurationError: it would not be safe, the database is not ready, or the address
@@ -37,6 +37,8 @@ def serve(host: str | None, port: int | None) -> None:
     listening = _listen(settings)
     system = get_system_manager()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     try:
         show_problems_on_terminal()
         _introduce(settings, listening.getsockname()[1])

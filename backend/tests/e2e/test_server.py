@@ -137,7 +137,7 @@ def start(line: Installed) -> Iterator[Any]:
         server.kill()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_it_answers_and_ends_when_told_to(start: Any, line: Installed, number: int) -> None:
     server = start()
     assert server.ask("GET", "/api/health") == (200, {"status": "ok", "version": "0.1.0"})
