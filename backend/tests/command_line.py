@@ -45,6 +45,10 @@ class CommandLine:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, str(RUN_CLI), *arguments]
 
+    def heeding_signals(self, *arguments: str) -> list[str]:
+        """The command as a terminal starts it: what runs under nohup ignores the end of one."""
+        return ["env", "--default-signal=HUP", *self.command(*arguments)]
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments),

@@ -29,16 +29,19 @@ def test_a_signal_ends_a_paper_session_and_what_it_did_is_kept(
     config = session_config("AAA", first="2024-03-04", last="2024-03-04")
     path = cli.write("paper.json", config | {"mode": "paper"})
     log = cli.data_dir / "logs" / "app.log"
-    session = subprocess.Popen(
-        cli.command("system", "start", path),
+    with subprocess.Popen(
+        cli.heeding_signals("system", "start", path),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cli.home,
         env=cli.environment,
-    )
-    until(lambda: log.is_file() and "following the session" in log.read_text())
-    session.send_signal(number)
-    session.communicate(timeout=PATIENCE_S)
+    ) as session:
+        try:
+            until(lambda: log.is_file() and "following the session" in log.read_text())
+            session.send_signal(number)
+            session.communicate(timeout=PATIENCE_S)
+        finally:
+            session.kill()
     assert session.returncode == status
     (record,) = typed(cli).json("run", "list")
     assert (record["status"], record["mode"]) == ("stopped", "paper")

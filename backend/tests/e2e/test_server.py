@@ -66,7 +66,7 @@ class Server:
 
     def __init__(self, line: Installed, *command: str) -> None:
         self._process = subprocess.Popen(
-            command or line.command("server", "--port", "0"),
+            command or line.heeding_signals("server", "--port", "0"),
             cwd=line.home,
             env=line.environment,
             stdout=subprocess.PIPE,

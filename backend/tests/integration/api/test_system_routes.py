@@ -329,7 +329,7 @@ def test_a_paper_session_is_started_looked_at_and_stopped(api, trader, config) -
     paper = {name: value for name, value in config.items() if name != "backtest_config"}
     status = start(trader, paper | {"mode": "paper"}).json()
     assert (status["state"], status["mode"], status["speed"]) == ("RUNNING", "paper", 1.0)
-    assert status["notice"].startswith("waits for bars of the session that opens at 20")
+    assert status["notice"].startswith("waits for bars to trade on; the session opens at 20")
     refused = trader.post("/api/v1/system/pause")
     assert (refused.status_code, refused.json()["error"]["code"]) == (409, "CONFLICT")
     assert "goes by the market's own time" in refused.json()["error"]["message"]
