@@ -28,12 +28,12 @@ def run_session(config: str | Path, *, as_json: bool) -> int:
     """
     look_in_current_folder()
     system = get_system_manager()
-    system.start(config)
     interrupted = False
     try:
+        system.start(config)
         follow(system, quiet=as_json)
     except KeyboardInterrupt:
-        system.stop()
+        end_session(system)
         interrupted = True
     except SystemExit:
         end_session(system)

@@ -16,10 +16,7 @@ _LAST_WORDS_S = 30.0
 
 
 def end_session(system: Any) -> None:
-    """End a session where it is, and wait for what it did to be written down.
-
-    For a process that has been told to end: nobody is left to see a result.
-    """
+    """End a session where it is, and wait for what it did to be written down."""
     if system is not None:
         system.stop()
         system.wait(_LAST_WORDS_S)

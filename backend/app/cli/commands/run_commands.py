@@ -232,15 +232,16 @@ def _facts(found: object) -> dict[str, Any]:
 
 
 def _run_again(record: Any) -> Any:
+    from app.cli.surroundings import end_session
     from app.core.exceptions import TradingError
     from app.managers.system_manager import get_system_manager
 
     system = get_system_manager()
-    system.start(_as_backtest(record))
     try:
+        system.start(_as_backtest(record))
         system.wait()
     except (KeyboardInterrupt, SystemExit):
-        system.stop()
+        end_session(system)
         raise
     if system.record is None:
         raise TradingError(f"the run could not be repeated: {system.reason}")
