@@ -54,7 +54,10 @@ class SessionScores:
         return self._percentages
 
     def summary(self, traded: int) -> dict[str, dict[str, object]]:
-        """Per symbol, over the first `traded` sessions behind history: minutes, gaps, score."""
+        """Per symbol, over the first `traded` sessions behind history: minutes, gaps, score.
+
+        And what was counted of bars that came or changed too late.
+        """
         found = {
             symbol: (_summary(scored, traded) if scored else {}) | self._counted[symbol]
             for symbol, scored in self._scored.items()

@@ -49,16 +49,16 @@ def make_info(run: PlayedRun, log: RunLog) -> RunInfo:
 
 
 def outcome(run: PlayedRun) -> tuple[RunStatus, str | None]:
-    """How a run ended, and why it did not go to its end."""
+    """How a run ended, and why it was not whole: cut short, entered late, a strategy ended."""
     if run.control.failure:
         return "failed", explained(*run.control.failure)
-    ended = [ended_alone(failure) for failure in run.simulation.stepper.failures]
+    notes = [ended_alone(failure) for failure in run.simulation.stepper.failures]
     if (entered_ns := run.simulation.stepper.entered_ns) is not None:
         zone = ZoneInfo(run.plan.sessions.timezone)
-        ended.insert(0, f"entered at {utc(entered_ns).astimezone(zone):%H:%M}")
+        notes.insert(0, f"entered at {utc(entered_ns).astimezone(zone):%H:%M}")
     if run.control.stopped_by_user:
-        return "stopped", "; ".join(["stopped on request", *ended])
-    return "completed", "; ".join(ended) or None
+        return "stopped", "; ".join(["stopped on request", *notes])
+    return "completed", "; ".join(notes) or None
 
 
 def make_record(

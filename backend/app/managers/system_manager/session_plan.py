@@ -176,8 +176,8 @@ def _window(config: SessionConfig, time_manager: TimeManager, db: Session) -> tu
     """First and last date that is traded."""
     if config.replay:
         return time_manager.get_backtest_window(db)
-    today = time_manager.get_current_session(db).date
-    return today, today
+    day = time_manager.get_current_session(db).date
+    return day, day
 
 
 def _days_before(time_manager: TimeManager, db: Session, first: date, count: int) -> date:

@@ -34,8 +34,8 @@ class SessionRun:
     """One run of a plan.
 
     `conclude` is called in the coordinator's thread when all has been decided; `ended` is set
-    when the last thread that matters is over, however it ended. `live` is what a
-    session goes by that is not a backtest. What happens is left in `hub`;
+    when the last thread that matters is over, however it ended. `live` is what a session goes by
+    that is not a backtest. What happens is left in `hub`;
     `announce` is called when the state of the run or its progress has changed, in the thread
     it changed in.
     """

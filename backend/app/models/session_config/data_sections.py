@@ -241,17 +241,17 @@ class GapFiller(Section):
         examples=[5],
     )
 
-    @property
-    def patience_s(self) -> float:
-        """How long a missing bar is waited for, in seconds."""
-        return self.max_retries * self.retry_interval_seconds
-
     enable_session_quality: bool = Field(
         default=True,
         description="Whether the bars of each session are scored (the percentage of expected "
         "minutes that are there) while it runs.",
         examples=[True],
     )
+
+    @property
+    def patience_s(self) -> float:
+        """How long a missing bar is waited for, in seconds."""
+        return self.max_retries * self.retry_interval_seconds
 
 
 class QualityGateConfig(Section):

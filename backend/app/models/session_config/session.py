@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticKnownError
 
 from app.core.enums import OperationMode
 from app.core.exceptions import ConfigurationError
@@ -66,6 +67,7 @@ class SessionConfig(Section):
     )
     backtest_config: BacktestConfig | None = Field(
         None,
+        validate_default=True,
         description="What is replayed, and how. A backtest must have it; a paper session does "
         "not heed it, so that it may have the same config.",
     )
@@ -119,6 +121,15 @@ class SessionConfig(Section):
             refuse([(("mode",), sentence)])
         return data
 
+    @field_validator("backtest_config")
+    @classmethod
+    def _a_backtest_is_told_what_to_replay(
+        cls, section: BacktestConfig | None, info: ValidationInfo
+    ) -> BacktestConfig | None:
+        if section is None and info.data.get("mode") is not OperationMode.PAPER:
+            raise PydanticKnownError("missing")
+        return section
+
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         refuse(self._mistakes())
@@ -130,11 +141,6 @@ class SessionConfig(Section):
             yield (
                 ("asset_class",),
                 f'"{self.asset_class}" is not traded in {self.exchange_group}; use "{traded}"',
-            )
-        if self.mode is OperationMode.BACKTEST and self.backtest_config is None:
-            yield (
-                ("backtest_config",),
-                'is missing; a backtest needs it (for example {"backtest_days": 5})',
             )
         if self.mode is not OperationMode.BACKTEST and not (
             self.session_data_config.gap_filler.max_retries

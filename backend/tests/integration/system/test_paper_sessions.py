@@ -69,6 +69,13 @@ class Live:
         """Wait until the session has been played so far."""
         until(lambda: _played_ns(self.system) >= OPEN_NS + minute * MINUTE_NS)
 
+    def leap(self, first: int, last: int) -> None:
+        """The bars of those minutes are there; a second after the last one, all are played."""
+        for symbol in self.market:
+            self.arrive(symbol, first, last)
+        self.go_to(last, 1)
+        self.played_until(last)
+
     def play(self, random: Random, *, begin: int = 0) -> RunRecord:
         """Play the day, some minutes at a time; their bars come in any order, until 14 s after."""
         minute = begin
@@ -222,12 +229,8 @@ def test_minutes_that_were_slept_through_are_counted(
     """The clock leaps to the tenth minute, then to the hundredth: the last two each are in time."""
     live = Live(installation, market)
     live.start(paper(config_of("AAA", "BBB")))
-    for symbol in market:
-        live.arrive(symbol, 0, 100)
-    live.go_to(10, 1)
-    live.played_until(10)
-    live.go_to(100, 1)
-    live.played_until(100)
+    live.leap(0, 10)
+    live.leap(10, 100)
     live.system.stop()
     assert live.system.wait(PATIENCE_S)
     overdue = [facts["overdue_minutes"] for facts in live.record().data_quality.values()]
@@ -385,10 +388,7 @@ def test_it_is_stopped_where_it_is_and_recorded_as_what_it_was(
 ) -> None:
     live = Live(installation, market)
     live.start(paper(config_of("AAA", "BBB")))
-    for symbol in market:
-        live.arrive(symbol, 0, 60)
-    live.go_to(60, 15)
-    live.played_until(60)
+    live.leap(0, 60)
     assert live.system.state is SystemState.RUNNING
     assert live.system.status().speed == 1.0
     until(lambda: _progress_ns(live.system) == OPEN_NS + 60 * MINUTE_NS)

@@ -510,7 +510,8 @@ def test_a_backtest_needs_to_know_what_to_replay_and_a_paper_session_does_not() 
     with pytest.raises(ConfigurationError) as refusal:
         read_session_config(config)
     assert str(refusal.value).endswith(
-        'backtest_config: is missing; a backtest needs it (for example {"backtest_days": 5})'
+        "backtest_config: is missing; a section with backtest_days, start_date, end_date, "
+        "speed_multiplier and prefetch_days is wanted"
     )
     assert read_session_config(config | {"mode": "paper"}).replay is None
 
