@@ -3,12 +3,13 @@
 from dataclasses import fields
 from uuid import UUID
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, cast, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.run_record import RunRecord
 from app.models.backtest_run import BacktestRunRow
+from app.models.queued_run import QueuedRunRow
 
 _WHOLE_KEY = 32
 _FIELDS = tuple(field.name for field in fields(RunRecord))
@@ -21,7 +22,7 @@ class RunRepository:
         self._db = db
 
     def add(self, record: RunRecord) -> None:
-        """Store `record`; its id must be new."""
+        """Store `record`, which is queued no longer; its id must be new."""
         values = {name: getattr(record, name) for name in _FIELDS}
         values["strategies"] = [dict(strategy) for strategy in record.strategies]
         values["symbols"] = list(record.symbols)
@@ -29,6 +30,7 @@ class RunRepository:
             values[name] = dict(values[name])
         self._db.add(BacktestRunRow(**values))
         self._db.flush()
+        self._db.execute(delete(QueuedRunRow).where(QueuedRunRow.id == record.id))
 
     def get(self, run_id: UUID | str) -> RunRecord:
         """The run with that id, or with the only id that begins with the text `run_id`.

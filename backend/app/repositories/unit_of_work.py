@@ -12,6 +12,7 @@ from app.repositories.config_repository import ConfigRepository
 from app.repositories.credential_repository import ApiKeyRepository, RefreshTokenRepository
 from app.repositories.idempotency_repository import IdempotencyRepository
 from app.repositories.invitation_repository import InvitationRepository
+from app.repositories.queued_run_repository import QueuedRunRepository
 from app.repositories.record_repository import RecordRepository
 from app.repositories.run_repository import RunRepository
 from app.repositories.strategy_repository import StrategyRepository
@@ -48,6 +49,7 @@ class UnitOfWork:
     audit: AuditRepository
     calendars: CalendarRepository
     runs: RunRepository
+    queued_runs: QueuedRunRepository
     idempotency: IdempotencyRepository
     strategies: StrategyRepository
     trading: TradingRepository
@@ -70,6 +72,7 @@ class UnitOfWork:
         self.audit = AuditRepository(db)
         self.calendars = CalendarRepository(db)
         self.runs = RunRepository(db)
+        self.queued_runs = QueuedRunRepository(db)
         self.idempotency = IdempotencyRepository(db)
         self.strategies = StrategyRepository(db)
         self.trading = TradingRepository(db)

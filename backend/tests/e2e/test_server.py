@@ -43,6 +43,7 @@ class Installed(CommandLine):
     def environment(self) -> dict[str, str]:
         return super().environment | {
             "SECRET_KEY": self.secret,
+            "STRATEGIES_DIR": str(self.home),
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": str(BACKEND),
         }
@@ -98,6 +99,19 @@ class Server:
             connection.request(method, path, body and json.dumps(body), headers)
             answer = connection.getresponse()
             return answer.status, json.loads(answer.read() or "null")
+        finally:
+            connection.close()
+
+    def taken(self, config: Any, key: str, name: str) -> str:
+        """The id of a run that is asked for under `name`, once."""
+        headers = {"X-API-Key": key, "Idempotency-Key": name, "Content-Type": "application/json"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            connection.request("POST", "/api/v1/runs", json.dumps({"config": config}), headers)
+            answer = connection.getresponse()
+            run = json.loads(answer.read())
+            assert answer.status == 202, run
+            return run["id"]
         finally:
             connection.close()
 
@@ -184,6 +198,46 @@ def test_a_session_is_stopped_and_recorded(start: Any, line: Installed, times: i
     with UnitOfWork(session_factory(line.database_url)) as work:
         (record,) = work.runs.list(10)
     assert (record.status, record.reason) == ("stopped", "stopped on request")
+
+
+WAITS = """
+import time
+from pathlib import Path
+from app.core.strategy import Strategy
+
+class Waits(Strategy):
+    def on_bar(self, bar):
+        while Path("hold").exists():
+            time.sleep(0.01)
+"""
+
+
+def test_runs_outlive_a_killed_server(start: Any, line: Installed) -> None:
+    """One that was being run and one that waited: both are run by the next server, once."""
+    day = date(2025, 11, 6)
+    ParquetStorage(line.data_dir / "bars").write("AAPL", minutes(day))
+    key = line.key()
+    (line.home / "waits.py").write_text(WAITS)
+    waits = {"waits": ("waits.py:Waits", {})}
+    config = session_config("AAPL", first=str(day), last=str(day), strategies=waits)
+    hold = line.home / "hold"
+    hold.touch()
+    server = start()
+    first, second = (server.taken(config, key, name) for name in ("one", "two"))
+    while server.ask("GET", f"/api/v1/runs/{first}", key)[1]["status"] != "running":
+        pass
+    server.kill()
+    hold.unlink()
+    server = start()
+    assert server.taken(config, key, "one") == first
+    for run_id in (first, second):
+        _, run = server.ask("GET", f"/api/v1/runs/{run_id}?wait_s=30", key)
+        assert (run["status"], run["bars"]) == ("completed", 390)
+    assert server.end()[0] == 0
+    again = start()
+    assert again.ask("GET", "/api/v1/runs/queue", key) == (200, {"items": []})
+    listed = again.ask("GET", "/api/v1/runs", key)[1]["items"]
+    assert [each["id"] for each in listed] == [second, first]
 
 
 def test_a_port_in_use_is_told_before_anything_is_started(line: Installed) -> None:

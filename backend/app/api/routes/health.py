@@ -27,7 +27,7 @@ class PartHealth(BaseModel):
         description="Whether the platform is of no use without it.", examples=[True]
     )
     latency_ms: float = Field(ge=0, examples=[0.4])
-    message: str = Field(examples=["schema 0011"])
+    message: str = Field(examples=["schema 0012"])
 
 
 class DetailedHealth(BaseModel):

@@ -81,7 +81,7 @@ def start(
     # what cannot be written down is not run
     with queue.cancelled_on_error(planned), platform.work() as work:
         audited(work, actor, request, "run.start", f"run:{planned.id}", details)
-        ticket = queue.enqueue(planned)
+        ticket = queue.enqueue(planned, work.queued_runs)
     response.headers["Location"] = f"{request.url.path.rstrip('/')}/{ticket.id}"
     return Run.of_ticket(ticket)
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.instants import utc
+from app.core.queued_run import QueuedRun
 from app.core.run_record import RunRecord, RunStatus
 from app.managers.system_manager.conclusion import make_info, make_record
 from app.managers.system_manager.inline_run import InlineRun
@@ -48,6 +49,10 @@ class PlannedRun:
             started_at=None if started is None else utc(started),
             finished_at=None if finished is None else utc(finished),
         )
+
+    def request(self) -> QueuedRun:
+        """What is kept until the run is recorded."""
+        return QueuedRun(id=self.id, config=self.config, submitted_at=utc(self.submitted_ns))
 
     def record(self, result: RunResult, status: RunStatus, runs_dir: Path) -> RunRecord:
         """The row of the run when it is over."""

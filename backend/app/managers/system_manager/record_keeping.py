@@ -1,7 +1,6 @@
 """A run is kept: its rows in the record and its files, written at the same time, or neither."""
 
 import shutil
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -85,18 +84,17 @@ class Recorder:
                 rows.result()
 
 
-def add_unplayed(records: Sequence[RunRecord], settings: Settings) -> None:
-    """Record runs that were never begun: a row each, and no files.
+def add_unplayed(record: RunRecord, settings: Settings) -> None:
+    """Record a run that was never begun: a row, and no files.
 
     Raises:
         DatabaseError: the rows could not be written.
     """
     try:
         with session_factory(settings.database_url).begin() as db:
-            for record in records:
-                RunRepository(db).add(record)
+            RunRepository(db).add(record)
     except SQLAlchemyError as error:
-        raise _not_recorded(records[0], error) from error
+        raise _not_recorded(record, error) from error
 
 
 def _write_rows(db: Session, record: RunRecord, trading: Future[RunTrading]) -> None:

@@ -1,7 +1,7 @@
 """RunQueue: backtests one after the other, whatever session is going on beside them."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -11,19 +11,30 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from loguru import logger
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.config.settings import Settings
-from app.core.exceptions import DataNotFoundError, RateLimitedError, WrongStateError
+from app.core.exceptions import (
+    DatabaseError,
+    DataNotFoundError,
+    RateLimitedError,
+    TradingError,
+    WrongStateError,
+)
+from app.core.instants import ns_of
+from app.core.queued_run import QueuedRun
 from app.managers.system_manager.conclusion import defined_metrics, make_info, outcome
 from app.managers.system_manager.figures import EndedRuns, done_figures
 from app.managers.system_manager.inline_run import InlineRun
 from app.managers.system_manager.planned_run import PlannedRun
+from app.managers.system_manager.queue_keeping import QueueKeeper
 from app.managers.system_manager.record_keeping import Recorder, add_unplayed
 from app.managers.system_manager.run_feed import publish_ticket
 from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_plan import plan_alone
 from app.managers.system_manager.wording import in_words
 from app.managers.time_manager.clock import Clock
+from app.models.database import session_factory
 from app.models.session_config import (
     SessionConfig,
     load_session_config,
@@ -34,6 +45,7 @@ from app.monitoring.channels import run_channel
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.monitoring.telling import harmless
+from app.repositories.queued_run_repository import QueuedRunRepository
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 
@@ -50,8 +62,10 @@ _RETRY_AFTER_S = 10.0
 _REMEMBERED = 200
 _LAST_WORDS_S = 60.0
 _CANCELLED = "cancelled before it began"
-_NEVER_BEGAN = "it never began: the server was shut down while it waited"
 _SHUT_DOWN = "the server was shut down"
+
+MOST_INTERRUPTIONS = 2
+"""A run that was being played so often when its server was killed may be why: no more of it."""
 
 Wanted = Callable[[RunState], bool]
 
@@ -59,9 +73,10 @@ Wanted = Callable[[RunState], bool]
 class RunQueue:
     """Runs backtests in the order in which they were asked for, and records each as a session.
 
-    Every call may be made from any thread. What waits is kept in memory: `close` records it as
-    never begun, a crash loses it. Of runs that ended, the latest are remembered here too, so
-    that one that could not be recorded can be asked for. How far each is, is left in `hub`.
+    Every call may be made from any thread. What was asked for is kept in the database until it is
+    recorded: what a server leaves waiting, or is killed with, the next one runs. Of runs that
+    ended, the latest are remembered here too, so that one that could not be recorded can be asked
+    for. How far each is, is left in `hub`.
     """
 
     def __init__(
@@ -76,6 +91,7 @@ class RunQueue:
         self._clock = clock
         self._hub = hub or Hub()
         self._storage = ParquetStorage(settings.bars_dir)
+        self._keeper = QueueKeeper(settings, clock)
         self._most_waiting = most_waiting
         self._changed = Condition()
         self._watching = 0
@@ -97,7 +113,10 @@ class RunQueue:
         Raises:
             TradingError: as those two do.
         """
-        return self.enqueue(self.plan(config, run_id=run_id))
+        job = self.plan(config, run_id=run_id)
+        database = session_factory(self._settings.database_url)
+        with self.cancelled_on_error(job), database.begin() as db:
+            return self.enqueue(job, QueuedRunRepository(db))
 
     def plan(
         self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None
@@ -115,22 +134,18 @@ class RunQueue:
             WrongStateError: the server is being shut down.
         """
         self._require_room()
-        session = self._config(config)
-        plan = plan_alone(session, self._settings, self._storage, self._clock)
-        return PlannedRun(
-            run=InlineRun(plan, storage=self._storage),
-            submitted_ns=self._clock.now_ns(),
-            config=session.to_dict(),
-            id=run_id or uuid4(),
-        )
+        return self._planned(self._config(config), self._clock.now_ns(), run_id or uuid4())
 
-    def enqueue(self, job: PlannedRun) -> RunTicket:
+    def enqueue(self, job: PlannedRun, kept: QueuedRunRepository) -> RunTicket:
         """Let a planned run take its place behind those that wait; at once.
+
+        It is kept in the unit of work of `kept`, which `cancelled_on_error` is to be around.
 
         Raises:
             RateLimitedError: too many runs wait already.
-            WrongStateError: the server is being shut down.
+            WrongStateError: the server is being shut down, or the queue was not opened.
         """
+        self._keeper.keep(kept, job.request())
         with self._changed:
             self._require_room()
             self._waiting.append(job)
@@ -171,7 +186,7 @@ class RunQueue:
     ) -> RunTicket:
         """The run as soon as `until` holds for its state, at the latest after `timeout_s`.
 
-        With `MOST_WATCHED` others waiting, at once.
+        With `MOST_WATCHED` others waiting, at once; so is one that waits for the next server.
 
         Raises:
             DataNotFoundError: it is not known here.
@@ -180,7 +195,7 @@ class RunQueue:
             if self._watching < MOST_WATCHED:
                 self._watching += 1
                 try:
-                    self._changed.wait_for(lambda: until(self._required(run_id).state), timeout_s)
+                    self._changed.wait_for(lambda: self._is_due(run_id, until), timeout_s)
                 finally:
                     self._watching -= 1
             return self._required(run_id)
@@ -200,9 +215,12 @@ class RunQueue:
             if job is self._current:
                 job.run.control.request_stop()
                 return self._ticket_of(job)
-            self._drop([job], _CANCELLED)
+            self._waiting.remove(job)
+            job.state, job.reason = RunState.STOPPED, _CANCELLED
+            job.finished_ns = self._clock.now_ns()
+            self._remember(job)
         self._tell(job)
-        self._record_unplayed([job])
+        add_unplayed(job.unplayed_record(self._settings.runs_dir), self._settings)
         return job.ticket()
 
     def announce(self, run_ids: Iterable[UUID]) -> None:
@@ -230,29 +248,56 @@ class RunQueue:
     # ── the worker ───────────────────────────────────────────────────────────
 
     def open(self) -> None:
-        """Take runs again after `close`; at first it does."""
+        """Take runs, again after `close`, and take up those of queues that are no more.
+
+        Raises:
+            DatabaseError: the database cannot be read or written.
+        """
         with self._changed:
             self._is_closing = False
+            if self._keeper.is_open:
+                return
+            while self._waiting:
+                self._open.pop(self._waiting.popleft().id)
+        for kept in self._keeper.open():
+            if kept.id not in self._open:  # one that would not end when the queue was closed
+                self._take_up(kept)
 
     def close(self) -> None:
-        """Stop the run that is running, record it and those that wait, and wait for all that.
+        """Stop the run that is running, record it, and wait for that; leave the others for later.
 
         May be repeated.
         """
         with self._changed:
             self._is_closing = True
-            waiting, current, thread = list(self._waiting), self._current, self._thread
-            self._drop(waiting, _NEVER_BEGAN)
+            current, thread = self._current, self._thread
             self._changed.notify_all()
         if current is not None and not current.state.has_figures:
             current.stopped_because = _SHUT_DOWN
             current.run.control.request_stop()
-        if waiting:
-            self._record_unplayed(waiting)
         if thread is not None:
             thread.join(_LAST_WORDS_S)
             if thread.is_alive():
                 logger.error("the last run did not end within {} s", _LAST_WORDS_S)
+        self._keeper.close()
+
+    def _take_up(self, kept: QueuedRun) -> None:
+        """Queue a run that another server was asked for, or record why not."""
+        if kept.interruptions >= MOST_INTERRUPTIONS:
+            self._keeper.give_up(kept, f"the server was killed {kept.interruptions} times with it")
+            return
+        try:
+            config = read_session_config(kept.config)
+            job = self._planned(config, ns_of(kept.submitted_at), kept.id)
+        except TradingError as error:
+            self._keeper.give_up(kept, f"it could not be begun again: {in_words(error)}")
+            return
+        logger.info("run {}, left by an earlier server, is queued again", kept.id)
+        with self._changed:
+            self._waiting.append(job)
+            self._open[job.id] = job
+            self._ensure_worker()
+            self._changed.notify_all()
 
     def _ensure_worker(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -266,6 +311,7 @@ class RunQueue:
             except Exception as error:  # noqa: BLE001  # the one broad except a thread has
                 logger.opt(exception=error).error("run {} failed", job.id)
                 self._move(job, RunState.FAILED, in_words(error))
+                self._keep_no_longer(job)
             self._forget(job)
             del job  # and all of its bars, while the next one is waited for
 
@@ -305,20 +351,26 @@ class RunQueue:
         self._move(job, RunState(status), reason)
         logger.info("run {} {}: {} bars", job.id, status, run.board.latest.bars)
 
-    def _drop(self, jobs: Sequence[PlannedRun], reason: str) -> None:
-        """Take runs that wait off the queue; its lock is held."""
-        now_ns = self._clock.now_ns()
-        for job in jobs:
-            self._waiting.remove(job)
-            job.state, job.reason, job.finished_ns = RunState.STOPPED, reason, now_ns
-            self._remember(job)
-
-    def _record_unplayed(self, jobs: Sequence[PlannedRun]) -> None:
-        """Record runs that were never begun."""
-        folder = self._settings.runs_dir
-        add_unplayed([job.unplayed_record(folder) for job in jobs], self._settings)
-
     # ── insides ──────────────────────────────────────────────────────────────
+
+    def _planned(self, config: SessionConfig, submitted_ns: int, run_id: UUID) -> PlannedRun:
+        plan = plan_alone(config, self._settings, self._storage, self._clock)
+        return PlannedRun(
+            run=InlineRun(plan, storage=self._storage),
+            submitted_ns=submitted_ns,
+            config=config.to_dict(),
+            id=run_id,
+        )
+
+    def _keep_no_longer(self, job: PlannedRun) -> None:
+        try:
+            self._keeper.forget(job.id)
+        except (SQLAlchemyError, DatabaseError) as error:
+            logger.warning("run {} is still queued for the next server: {}", job.id, error)
+
+    def _is_due(self, run_id: UUID, until: Wanted) -> bool:
+        state = self._required(run_id).state
+        return until(state) or (self._is_closing and state is RunState.QUEUED)
 
     def _config(self, config: str | Mapping[str, Any] | SessionConfig) -> SessionConfig:
         if isinstance(config, SessionConfig):
