@@ -1,8 +1,9 @@
 """A run is kept: its rows in the record and its files, written at the same time, or neither."""
 
 import shutil
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -31,6 +32,10 @@ from app.services.reporting.files import keep_beside
 
 _PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
 """The finest step prices are recorded in: what trades in equities are reported in, and coins."""
+
+_MOST_BARS_BESIDE_ROWS = 500_000
+"""Of a longer run the files are written first: from the first row to the commit nobody else can
+write into SQLite, and the files of so many bars take a second."""
 
 
 class Recorder:
@@ -76,10 +81,21 @@ class Recorder:
         return path
 
     def _keep_both(self, record: RunRecord) -> Path:
+        write = partial(write_files, self._result, Path(record.folder), self._settings)
+        if record.bars > _MOST_BARS_BESIDE_ROWS:
+            path = write()
+            with self._rows(record):
+                return path
+        with self._rows(record):
+            return write()
+
+    @contextmanager
+    def _rows(self, record: RunRecord) -> Iterator[None]:
+        """Write the rows beside what the block does, and commit them when both are done."""
         with session_factory(self._settings.database_url).begin() as db, patience(db):
             rows = self._thread.submit(_write_rows, db, record, self._trading)
             try:
-                return write_files(self._result, Path(record.folder), self._settings)
+                yield
             finally:
                 rows.result()
 

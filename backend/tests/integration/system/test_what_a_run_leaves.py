@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from app import __version__
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderStatus
+from app.managers.system_manager import record_keeping
 from app.models import database
 from app.models.database import session_factory
 from tests.system_fixtures import FREE, PATIENCE_S, Installation, minutes, session_config
@@ -110,6 +111,25 @@ def test_a_run_waits_for_a_program_that_has_the_database_locked(
     assert [record.status for record in market.records()] == ["completed"]
     with session_factory(address)() as db:
         assert db.execute(text("PRAGMA busy_timeout")).scalar_one() == 50
+
+
+def test_others_write_while_the_files_of_a_long_run_are_written(
+    market: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = make_url(market.settings.database_url).database or ""
+    write_files = record_keeping.write_files
+
+    def others_write_too(*run: Any) -> Path:
+        path = write_files(*run)
+        with closing(sqlite3.connect(address, timeout=0.0)) as other_program:
+            other_program.execute("BEGIN IMMEDIATE")
+        return path
+
+    monkeypatch.setattr(record_keeping, "write_files", others_write_too)
+    monkeypatch.setattr(record_keeping, "_MOST_BARS_BESIDE_ROWS", 4 * 390 - 12)
+    long = market.run(config("Buyer"))
+    assert long.record in market.records()
+    assert (Path(long.record.folder) / "report.html").exists()
 
 
 def test_a_recorded_config_runs_again(market: Installation) -> None:
