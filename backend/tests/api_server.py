@@ -13,8 +13,9 @@ from fastapi import FastAPI
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from app.api.serving import PROTOCOLS
 from app.api.websocket.limits import Limits
-from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
+from app.api.websocket.serving import Server
 from app.core.users import Role
 from tests.api_fixtures import Api
 from tests.system_fixtures import PATIENCE_S, until
@@ -38,7 +39,7 @@ class LiveServer:
             log_config=None,
             lifespan="off",
             timeout_graceful_shutdown=int(PATIENCE_S),
-            **(WEBSOCKET_OPTIONS | self.options),
+            **(PROTOCOLS | self.options),
         )
         self._server = Server(config, self.app)
         self._thread = Thread(target=self._server.run, daemon=True)

@@ -2,17 +2,21 @@
 
 import gc
 import socket
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 
 from app.api.app import create_app
+from app.api.http_protocol import Protocol
 from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError
 
 DRAIN_S: Final = 10
 """How long requests that are being answered may go on after the first Ctrl-C."""
+
+PROTOCOLS: Final[dict[str, Any]] = {"http": Protocol, **WEBSOCKET_OPTIONS}
+"""How uvicorn has to be told to speak, for `uvicorn.Config`."""
 
 
 def run(settings: Settings, listening: socket.socket) -> None:
@@ -32,7 +36,7 @@ def run(settings: Settings, listening: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_S,
         lifespan="on",
-        **WEBSOCKET_OPTIONS,
+        **PROTOCOLS,
     )
     server = Server(config, app)
     spare_the_collector()
