@@ -28,6 +28,7 @@ from app.api.schemas.market_data import (
 from app.api.schemas.session import now
 from app.api.uploads import FORM, ReceivedFile
 from app.core.corporate_actions import Adjustment
+from app.core.exceptions import DataNotFoundError
 from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.paging import DEFAULT_LIMIT, MOST
@@ -241,10 +242,13 @@ def _stored_days(
 
 
 def _latest_in_session(platform: Platform, symbol: str) -> Latest | None:
-    data = platform.system.get_session_data()
-    if data is None or not platform.system.is_running():
+    """None unless it is a symbol of the session that runs: what is stored is its future."""
+    data, symbols = platform.system.get_session_data(), platform.system.session_symbols()
+    if data is None or symbol not in symbols or not platform.system.is_running():
         return None
     closed = data.get_bars(symbol, ONE_MINUTE)
     if not len(closed):
-        return None
+        raise DataNotFoundError(
+            f"no bar of {symbol} has closed in the session that runs; step it or ask again later"
+        )
     return Latest(bar=closed.slice(len(closed) - 1, len(closed)), tick=None, in_session=True)

@@ -27,7 +27,7 @@ from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
-from app.managers.system_manager.session_scores import SessionScore, scores_of
+from app.managers.system_manager.session_scores import SessionScore, latest_scores, scores_of
 from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wiring import Unwatched
 from app.managers.system_manager.wording import explained
@@ -294,6 +294,18 @@ class SystemManager:
         run = self._run
         return scores_of(run) if run else {}
 
+    def session_quality(self) -> dict[str, float | None]:
+        """Per symbol the percent of the present session's minutes that are there.
+
+        None while it is not known, as before the first session has begun; empty before any run.
+        """
+        run = self._run
+        return latest_scores(run) if run else {}
+
+    def session_symbols(self) -> tuple[str, ...]:
+        """The symbols of the session that runs, or ran last; empty before the first."""
+        return self._run.plan.symbols if self._run else ()
+
     def figures(self) -> EngineFigures:
         """What monitoring shows: sums over all runs of this system, threads and queues."""
         return session_figures(self._run, self._ended) + self._run_queue.figures()
@@ -326,7 +338,7 @@ class SystemManager:
     @harmless
     def _publish_status(self, channels: Collection[str]) -> None:
         run_id = self._run_id if self._run else None
-        publish_status(self.hub, self.status(), self.get_session_data(), run_id, channels)
+        publish_status(self.hub, self.status(), self.session_quality, run_id, channels)
 
     def _run_state(self, run: SessionRun) -> RunState:
         if run.ended.is_set():

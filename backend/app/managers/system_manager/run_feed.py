@@ -19,7 +19,6 @@ from app.threads.progress import RunProgress
 MOST_ORDERS = 256
 """Orders told at once; of more, those that changed last."""
 _RACING_EVERY_S = 0.05
-_NOT_BEGUN_NS = SessionData().visible_ns
 
 
 class RunFeed:
@@ -48,8 +47,6 @@ class RunFeed:
         Of a run that races, now and then only: what was not told is told the next time.
         """
         wanted = self._hub.wanted
-        if data.visible_ns == _NOT_BEGUN_NS:
-            return
         if is_racing and wanted and perf_counter() - self._told_s < _RACING_EVERY_S:
             return
         since_ns, self._told_ns = self._told_ns, data.visible_ns
@@ -114,20 +111,21 @@ def event(kind: str, *, time_ns: int, **more: Any) -> Mapping[str, Any]:
 def publish_status(
     hub: Hub,
     status: SystemStatus,
-    data: SessionData | None,
+    quality: Callable[[], Mapping[str, float | None]],
     run_id: UUID | None,
     channels: Collection[str],
 ) -> None:
     """Leave what is now in every channel of snapshots of the session that is in `channels`.
 
-    `run_id` is that of the session that runs or ran last; None before the first.
+    `quality` tells per symbol the percent of the expected minutes that are there, None if not yet
+    known. `run_id` is that of the session that runs or ran last; None before the first.
     """
     run = {"run_id": run_id and str(run_id), **_session_state(status)}
     told: Mapping[str, Callable[[], Mapping[str, Any]]] = {
         Kind.SESSION: lambda: run,
         run_channel(run_id) if run_id else "": lambda: run,
         Kind.POSITIONS: lambda: _positions(status),
-        Kind.QUALITY: lambda: _quality(data),
+        Kind.QUALITY: lambda: {"quality_pct": quality()},
     }
     for channel, make in told.items():
         if channel in channels:
@@ -186,9 +184,3 @@ def _positions(status: SystemStatus) -> Mapping[str, Any]:
             {"symbol": symbol, "quantity": held} for symbol, held in progress.positions.items()
         ],
     }
-
-
-def _quality(data: SessionData | None) -> Mapping[str, Any]:
-    """Percent of the expected minutes that are there, per symbol; None if not yet known."""
-    symbols = dict.fromkeys(symbol for symbol, _ in data.series()) if data else {}
-    return {"quality_pct": {symbol: data.get_quality(symbol) for symbol in symbols if data}}

@@ -15,7 +15,6 @@ from app.core.data_structures import BarColumns
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError, InsufficientDataError, WrongStateError
 from app.core.run_record import RunRecord
-from app.core.session_data import SessionData
 from app.core.types import MINUTE_NS
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import FixedClock
@@ -99,10 +98,10 @@ class Live:
 
 
 def _played_ns(system: SystemManager) -> int:
-    """How far the session has been played; 0 before it has begun."""
+    """How far the session has been played; its open, or what lies before it, until it begins."""
     data = system.get_session_data()
     assert data is not None
-    return 0 if data.visible_ns == SessionData().visible_ns else data.visible_ns
+    return data.visible_ns
 
 
 def _progress_ns(system: SystemManager) -> int:
