@@ -86,6 +86,20 @@ class Buyer(Strategy):
             self.buy(self.quantity)
 
 
+class Gatherer(Strategy):
+    """Sends one order on its first bar that works until it is filled."""
+
+    quantity = Float(10.0, low=1e-8)
+
+    def on_start(self) -> None:
+        self.sent = False
+
+    def on_bar(self, bar: BarCursor) -> None:
+        if not self.sent:
+            self.sent = True
+            self.buy(self.quantity, time_in_force="gtc")
+
+
 class Bracketed(Strategy):
     """On its third bar: an entry with a target and a stop, and an order too low to be filled."""
 

@@ -28,7 +28,7 @@ from app.api.schemas.market_data import (
 from app.api.schemas.session import now
 from app.api.uploads import FORM, ReceivedFile
 from app.core.corporate_actions import Adjustment
-from app.core.exceptions import DataNotFoundError
+from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.paging import DEFAULT_LIMIT, MOST
@@ -139,9 +139,15 @@ def quality(
     end: LastDate = None,
     exchange: Exchange = _US,
 ) -> QualityFound:
-    """Per session the minutes expected and present, and the gaps; what is odd; and halts."""
+    """Per session the minutes expected and present, and the gaps; what is odd; and halts.
+
+    Only from the first stored session to the last is anything expected: of days outside there
+    are no sessions, and `quality_pct` is null.
+    """
     manager = _manager(platform, exchange)
     days = _stored_days(manager, symbol, start, end)
+    if days is None:
+        return QualityFound.of_nothing(manager.coverage(symbol))
     return QualityFound.of(
         manager.coverage(symbol),
         manager.get_quality(symbol, *days),
@@ -234,11 +240,14 @@ def _manager(platform: Platform, exchange: ExchangeGroup) -> DataManager:
 
 def _stored_days(
     manager: DataManager, symbol: str, start: date | None, end: date | None
-) -> tuple[date, date]:
-    """The asked days among those of the stored bars; outside nothing is expected."""
+) -> tuple[date, date] | None:
+    """The asked days among those of the stored bars, None if there are none."""
+    if start and end and end < start:
+        wrong = f"end: {end} is before start, {start}; ask for days from start to end"
+        raise ConfigurationError(wrong, (wrong,))
     first, last = manager.stored_range(symbol)
-    begin = min(max(start or first, first), last)
-    return begin, max(min(end or last, last), begin)
+    begins, ends = max(start or first, first), min(end or last, last)
+    return (begins, ends) if begins <= ends else None
 
 
 def _latest_in_session(platform: Platform, symbol: str) -> Latest | None:

@@ -193,10 +193,18 @@ class Fill(Recorded):
 class OrderDetails(Order):
     """An order, what became of it, and what it bought or sold."""
 
-    model_config = shown_as(**ORDER, events=[ORDER_EVENT], fills=[FILL])
+    model_config = shown_as(
+        **ORDER, events=[ORDER_EVENT], next_events_cursor=None, fills=[FILL], next_fills_cursor=None
+    )
 
-    events: list[Event]
-    fills: list[Fill]
+    events: list[Event] = Field(description="Oldest first; the first thousand.")
+    next_events_cursor: str | None = Field(
+        description="Of more, the `cursor` of `/events?of=orders&order_id=…&sort=recorded`."
+    )
+    fills: list[Fill] = Field(description="Oldest first; the first thousand.")
+    next_fills_cursor: str | None = Field(
+        description="Of more, the `cursor` of `/fills?order_id=…&sort=recorded`."
+    )
 
 
 class Trade(Recorded):

@@ -273,6 +273,40 @@ def test_quality_names_what_is_missing(api, viewer) -> None:
     assert viewer.get("/api/v1/market-data/quality/AA", params=whole).json() == found
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": "2030-01-01", "end": "2030-01-31"},
+        {"start": "1999-01-01", "end": "2024-01-07"},
+        {"start": "2024-01-09"},
+        {"end": "2024-01-07"},
+    ],
+)
+def test_of_days_of_which_nothing_is_stored_there_is_no_quality(api, viewer, asked) -> None:
+    api.installation.store("AA", minutes(MONDAY))
+    found = viewer.get("/api/v1/market-data/quality/AA", params=asked)
+    assert found.status_code == 200
+    assert found.json() == {
+        "symbol": "AA",
+        "labels": [],
+        "quality_pct": None,
+        "sessions": [],
+        "findings": [],
+        "halts": [],
+    }
+
+
+def test_quality_of_days_the_wrong_way_round_is_refused(api, viewer) -> None:
+    api.installation.store("AA", minutes(MONDAY))
+    asked = {"start": "2024-01-09", "end": "2024-01-08"}
+    refused = viewer.get("/api/v1/market-data/quality/AA", params=asked)
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["error"]["details"]] == ["end"]
+    assert viewer.get(
+        "/api/v1/market-data/quality/AA", params={"start": "2024-01-08", "end": "2024-01-08"}
+    ).json()["sessions"]
+
+
 def test_the_latest_is_the_last_that_is_stored(viewer, msft) -> None:
     found = viewer.get("/api/v1/market-data/latest/MSFT").json()
     assert found["source"] == "store"
