@@ -231,6 +231,19 @@ class SystemManager:
         """Wait until the run is over; False if it is not within `timeout` seconds."""
         return self._run is None or self._run.wait(timeout)
 
+    def wait_for_run(self, run_id: UUID, timeout: float) -> None:
+        """Wait until the session's run with that id is over, at most `timeout` seconds.
+
+        Not at all for one that is not the session's, nor with as many waiting already as the run
+        queue allows: it counts those too.
+        """
+        with self._lock:
+            run = self._run if self._run_id == run_id else None
+        if run is not None and not run.ended.is_set():
+            with self._run_queue.watching() as may_wait:
+                if may_wait:
+                    run.wait(timeout)
+
     def is_running(self) -> bool:
         """Whether a session is being run, paused or not."""
         return self.state in {SystemState.RUNNING, SystemState.PAUSED}
