@@ -153,6 +153,16 @@ def test_a_symbol_that_no_session_takes(api, trader, symbol) -> None:
     assert list(api.settings.uploads_dir.iterdir()) == []
 
 
+def test_a_field_that_is_sent_twice_is_refused(api, trader) -> None:
+    file = {"file": ("bars.csv", HEADER + GOOD)}
+    answer = trader.post(IMPORT, files=file, data={"symbol": ["AA", "BB"]})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [
+        {"field": "symbol", "message": "is given 2 times; give it once"}
+    ]
+    assert api.installation.storage.symbols() == []
+
+
 @pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F"])
 def test_a_symbol_that_a_session_takes(api, trader, symbol) -> None:
     status = outcome_of(trader, upload(trader, HEADER + GOOD, symbol=symbol))
@@ -211,7 +221,9 @@ def test_a_file_that_is_too_large_is_not_taken(api, trader) -> None:
             yield b"x" * 65_536
 
     kind = {"Content-Type": "multipart/form-data; boundary=a"}
-    assert trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413  # unannounced
+    assert (
+        trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413
+    )  # unannounced
     assert list(api.settings.uploads_dir.iterdir()) == []
 
 
