@@ -221,9 +221,7 @@ def test_a_file_that_is_too_large_is_not_taken(api, trader) -> None:
             yield b"x" * 65_536
 
     kind = {"Content-Type": "multipart/form-data; boundary=a"}
-    assert (
-        trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413
-    )  # unannounced
+    assert trader.post(IMPORT, content=chunks(), headers=kind).status_code == 413  # unannounced
     assert list(api.settings.uploads_dir.iterdir()) == []
 
 

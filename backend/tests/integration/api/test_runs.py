@@ -272,6 +272,52 @@ def test_the_session_is_a_run_too(runs: Runs) -> None:
     assert "is stopped: there is nothing left to cancel" in late.json()["error"]["message"]
 
 
+def test_a_config_that_is_sent_is_only_so_large(runs: Runs) -> None:
+    def refused(path: str, config: dict[str, Any]) -> list[dict[str, str]]:
+        answer = runs.client.post(f"/api/v1{path}", json={"config": config})
+        assert answer.status_code == 422
+        return answer.json()["error"]["details"]
+
+    def sized(strategies: int, symbols: int) -> dict[str, Any]:
+        names = [f"S{number}" for number in range(symbols)]
+        own = {f"s{number}": ("sma_cross", {}) for number in range(strategies)}
+        return session_config(*names, first="2024-03-04", last="2024-03-04", strategies=own)
+
+    remedy = "; send fewer, or start a config of the server by its name"
+    for path in ("/runs", "/system/start"):
+        assert refused(path, sized(101, 1_001)) == [
+            {
+                "field": "strategies",
+                "message": "101 are too many for a config that is sent, which may have 100"
+                + remedy,
+            },
+            {
+                "field": "session_data_config.symbols",
+                "message": "1,001 are too many for a config that is sent, which may have 1,000"
+                + remedy,
+            },
+        ]
+        (pairs,) = refused(path, sized(6, 834))
+        assert pairs["field"] == "strategies"
+        assert pairs["message"].startswith("5,004 symbols of all of them together are too many")
+    within = runs.client.post("/api/v1/runs", json={"config": sized(5, 1_000)})
+    assert within.json()["error"]["code"] == "INSUFFICIENT_DATA"  # none is stored, and that is all
+    assert runs.client.get("/api/v1/runs/queue").json()["items"] == []
+
+
+def test_a_config_of_the_server_is_as_large_as_its_operator_likes(runs: Runs) -> None:
+    own = {f"s{number}": ("sma_cross", {}) for number in range(101)}
+    large = session_config("AAA", first="2024-03-04", last="2024-03-04", strategies=own)
+    assert runs.finished(large)["status"] == "completed"
+
+
+def test_what_is_no_list_is_told_as_that(runs: Runs) -> None:
+    for wrong in ({"strategies": 5, "session_data_config": []}, {"session_data_config": None}):
+        answer = runs.client.post("/api/v1/runs", json={"config": sample_config() | wrong})
+        assert answer.status_code == 422
+        assert "too many" not in answer.text
+
+
 def test_a_short_id_never_means_another_run(runs: Runs, held: Gate) -> None:
     """One run is recorded, one is running, one waits: all ids begin with a."""
     session_strategies.HOOKS.clear()
