@@ -144,7 +144,13 @@ def test_a_field_that_cannot_be(trader, fields, named) -> None:
     assert named in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("symbol", ["ÄÖ", "a b", ".", "../x", "", "A" * 65])
+NOT_IN_AN_ADDRESS = ["A/", "A//B", "A/../B", "A/./B", "A/...", "A/B/.."]
+"""Of these an address names another symbol, or none."""
+
+
+@pytest.mark.parametrize(
+    "symbol", ["ÄÖ", "a b", ".", "../x", "", "A" * 65, "/A", *NOT_IN_AN_ADDRESS]
+)
 def test_a_symbol_that_no_session_takes(api, trader, symbol) -> None:
     answer = upload(trader, HEADER + GOOD, symbol=symbol)
     assert answer.status_code == 422, answer.text
@@ -163,7 +169,16 @@ def test_a_field_that_is_sent_twice_is_refused(api, trader) -> None:
     assert api.installation.storage.symbols() == []
 
 
-@pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F"])
+@pytest.mark.parametrize("symbol", NOT_IN_AN_ADDRESS)
+def test_rows_of_a_symbol_that_no_address_can_name(api, trader, symbol) -> None:
+    content = f"symbol,{HEADER}{symbol},{GOOD}BTC/USD,{GOOD}"
+    status = outcome_of(trader, upload(trader, content))
+    assert [each["symbol"] for each in status["outcome"]["symbols"]] == ["BTC/USD"]
+    assert status["outcome"]["rejected"] == 1
+    assert api.installation.storage.symbols() == ["BTC/USD"]
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F", "A/.B", "A/B/C.."])
 def test_a_symbol_that_a_session_takes(api, trader, symbol) -> None:
     status = outcome_of(trader, upload(trader, HEADER + GOOD, symbol=symbol))
     assert [each["symbol"] for each in status["outcome"]["symbols"]] == [symbol]

@@ -235,7 +235,8 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         "",
         (
             'session_data_config.symbols[1]: "" is not a symbol; '
-            "use letters, digits and . - / : _ & = ^ (for example AAPL, BTC/USD)"
+            "use letters, digits and . - / : _ & = ^, and a name on both sides of each / "
+            "(for example AAPL, BTC/USD)"
         ),
     ),
     (
