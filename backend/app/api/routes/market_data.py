@@ -28,6 +28,7 @@ from app.api.schemas.market_data import (
 from app.api.schemas.session import now
 from app.api.uploads import FORM, ReceivedFile
 from app.core.corporate_actions import Adjustment
+from app.core.enums import OperationMode
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
@@ -251,12 +252,18 @@ def _stored_days(
 
 
 def _latest_in_session(platform: Platform, symbol: str) -> Latest | None:
-    """None unless it is a symbol of the session that runs: what is stored is its future."""
+    """None unless it is a symbol of the session that runs.
+
+    Of a backtest that has seen no bar of it there is nothing to tell: what is stored is its
+    future. Of a session by the clock it is the past.
+    """
     data, symbols = platform.system.get_session_data(), platform.system.session_symbols()
     if data is None or symbol not in symbols or not platform.system.is_running():
         return None
     closed = data.get_bars(symbol, ONE_MINUTE)
     if not len(closed):
+        if platform.system.status().mode is not OperationMode.BACKTEST:
+            return None
         raise DataNotFoundError(
             f"no bar of {symbol} has closed in the session that runs; step it or ask again later"
         )
