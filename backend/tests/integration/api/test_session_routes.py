@@ -117,6 +117,10 @@ class TestOfASessionThatHasNotBegun:
         assert lasts <= {self.FRIDAYS_CLOSE}
         assert {each["bars"] for each in told["streams"]} <= {390, 78}
 
+    def test_nothing_was_ordered_or_traded(self, viewer: TestClient) -> None:
+        for route in ("orders", "fills"):
+            assert viewer.get(f"/api/v1/session/{route}").json()["items"] == []
+
     def test_the_shell_shows_no_more(self, api: Api, viewer: TestClient) -> None:
         assert viewer
         for row in session_series(api.system):
