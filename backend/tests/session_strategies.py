@@ -115,3 +115,21 @@ class Loops(Strategy):
     def on_bar(self, bar: BarCursor) -> None:
         while not RELEASE.is_set():
             pass
+
+
+def closes(columns: Any) -> Any:
+    """An indicator of one's own: the closes."""
+    return columns["close"]
+
+
+class AlikeByName(Strategy):
+    """Declares three indicators of its own that have the same name."""
+
+    own = Indicator(closes)
+    doubled = Indicator(lambda columns: columns["close"] * 2.0)
+    tripled = Indicator(lambda columns: columns["close"] * 3.0)
+    tripled.name.__name__ = doubled.name.__name__ = "closes"
+
+    def on_bar(self, bar: BarCursor) -> None:
+        if not self.position and not self.orders:
+            self.buy(1)

@@ -5,6 +5,7 @@ the close before it. `Bracketed` sees 100.002 on its third bar and is filled at 
 which is that price; its target lies in the eleventh bar. `Buyer` is filled at 100.004 and holds.
 """
 
+import csv
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -180,6 +181,25 @@ def test_equity_and_indicators_at_the_close(run_id: UUID, db: Session) -> None:
         "SMA(timeperiod=2)": pytest.approx(100.3885),
         "SMA(timeperiod=100)": pytest.approx(100.3395),
     }
+
+
+def test_indicators_of_the_same_name_are_told_apart(home: Installation, db: Session) -> None:
+    strategies = {name: ("tests.session_strategies:AlikeByName", {}) for name in ("one", "two")}
+    config = session_config("AAA", first=str(DAY), last=str(DAY), strategies=strategies)
+    system = home.run(config)
+    assert system.record is not None, system.reason
+    values = {
+        each.name: each.value
+        for each in TradingRepository(db).indicator_snapshots(system.record.id)
+    }
+    assert values == {
+        "closes() [one.own]": pytest.approx(100.389),
+        "closes() [one.doubled]": pytest.approx(200.778),
+        "closes() [one.tripled]": pytest.approx(301.167),
+    }
+    with Path(system.record.folder, "validation.csv").open() as lines:
+        *_, last = csv.DictReader(lines)
+    assert {name: float(last[f"1m.{name}"]) for name in values} == values
 
 
 def test_lists_go_on_after_an_id(run_id: UUID, db: Session) -> None:
