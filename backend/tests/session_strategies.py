@@ -133,3 +133,27 @@ class AlikeByName(Strategy):
     def on_bar(self, bar: BarCursor) -> None:
         if not self.position and not self.orders:
             self.buy(1)
+
+
+class RaisesOddly(Strategy):
+    """Raises an error on the second bar whose words no database takes."""
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            raise ValueError("odd \0 and \ud800 words")
+
+
+class TagsOddly(Strategy):
+    """Sends an order on the second bar, with a tag that no database takes."""
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            self.buy(1, tag="odd \0 tag")

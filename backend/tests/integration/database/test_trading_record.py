@@ -225,6 +225,35 @@ def test_a_strategy_that_is_ended_leaves_an_event(home: Installation, db: Sessio
     assert events["ended"].time == utc(2024, 3, 5, 14, 32)
 
 
+def test_words_no_database_takes_lose_no_run(home: Installation, db: Session) -> None:
+    strategies = {
+        "raises": ("tests.session_strategies:RaisesOddly", {}),
+        "tags": ("tests.session_strategies:TagsOddly", {}),
+        "buyer": ("tests.session_strategies:Buyer", {}),
+    }
+    config = session_config("AAA", first=str(DAY), last=str(DAY), strategies=strategies)
+    record = home.run(config).record
+    assert record is not None
+    assert record.reason is not None
+    assert "odd \ufffd and \ufffd words" in record.reason
+    assert r"tag is 'odd \x00 tag'; no database takes NUL" in record.reason
+    repository = StrategyRepository(db)
+    ended = {
+        known.definition.name: event.message
+        for known in repository.list()
+        for event in repository.events(known.id)
+        if event.kind == "ended"
+    }
+    assert ended.keys() == {"raises", "tags"}
+    assert ended["raises"] in record.reason
+
+
+def test_the_least_cash_can_be_recorded(home: Installation, db: Session) -> None:
+    record = home.run({**CONFIG, "execution": {**COSTS, "starting_cash": 1e-6}}).record
+    assert record is not None
+    assert _trading(db, record.id)[1].starting_cash == Decimal("0.000001")
+
+
 def test_the_same_strategies_are_known_once(run_id: UUID, home: Installation, db: Session) -> None:
     home.run(CONFIG)
     known = StrategyRepository(db).list()
