@@ -6,11 +6,14 @@ which is that price; its target lies in the eleventh bar. `Buyer` is filled at 1
 """
 
 import csv
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, inspect, text
 from sqlalchemy.exc import DatabaseError
@@ -19,13 +22,15 @@ from sqlalchemy.orm import Session
 from app.config.settings import Settings
 from app.core.enums import OrderStatus, Side
 from app.core.exceptions import DataNotFoundError
-from app.core.trading_record import AccountRecord, StrategyDefinition
+from app.core.trading_record import AccountRecord, RunTrading, StrategyDefinition
+from app.managers.system_manager import record_keeping
 from app.models.backtest_run import BacktestRunRow
 from app.models.database import downgrade_database, upgrade_database
 from app.models.tables import all_tables
 from app.repositories.bulk import instants, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
+from app.services.analytics.result import RunResult
 from tests.system_fixtures import Installation, minutes, session_config, utc
 
 DAY = date(2024, 3, 5)
@@ -272,7 +277,17 @@ def test_what_a_run_did_goes_with_it(run_id: UUID, db: Session) -> None:
         TradingRepository(db).account_of_run(run_id)
 
 
-def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installation) -> None:
+def _left_by(home: Installation) -> set[str]:
+    """Names of the files in the one folder of a run, and of what is beside it."""
+    (folder,) = home.settings.runs_dir.iterdir()
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("most_bars", [0, 500_000], ids=["files-first", "beside-the-rows"])
+def test_a_run_that_cannot_be_recorded_says_so_and_keeps_its_files(
+    home: Installation, monkeypatch: pytest.MonkeyPatch, most_bars: int
+) -> None:
+    monkeypatch.setattr(record_keeping, "_MOST_BARS_BESIDE_ROWS", most_bars)
     with home.database() as db:
         db.execute(text("ALTER TABLE signals RENAME TO elsewhere"))
         db.commit()
@@ -280,14 +295,84 @@ def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installa
     assert (system.state, system.record) == ("FAILED", None)
     assert system.reason is not None
     assert "could not be recorded (signals: " in system.reason
+    assert "mend the database (`db check`), and run it again" in system.reason
     assert "INSERT" not in system.reason
-    assert not any(home.settings.runs_dir.iterdir())
+    (folder,) = home.settings.runs_dir.iterdir()
+    assert f"its files are in runs/{folder.name} in DATA_DIR" in system.reason
+    assert str(home.settings.data_dir) not in system.reason
     with home.database() as db:
         for table in ("backtest_runs", "strategies", "accounts", "orders", "fills", "trades"):
             assert db.scalar(text(f"SELECT count(*) FROM {table}")) == 0
         db.execute(text("ALTER TABLE elsewhere RENAME TO signals"))
         db.commit()
-    assert home.run(CONFIG).state == "STOPPED"
+    again = home.run(CONFIG)
+    assert again.state == "STOPPED"
+    assert {path.name for path in folder.iterdir()} == {
+        path.name for path in Path(again.record.folder).iterdir()
+    }
+
+
+def test_a_row_of_ours_that_is_refused_is_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(*run: Any) -> RunTrading:
+        trading = make_trading(*run)
+        filled = [10.0 * quantity for quantity in trading.orders["quantity"]]
+        return replace(trading, orders={**trading.orders, "filled_quantity": np.array(filled)})
+
+    make_trading = record_keeping.make_trading
+    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "filled_within_quantity" in reason
+    assert reason.endswith("this is a fault of the program, please report it")
+    assert "metrics.json" in _left_by(home)
+
+
+def test_rows_that_cannot_be_made_are_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_run: Any) -> RunTrading:
+        raise ZeroDivisionError("our own mistake")
+
+    monkeypatch.setattr(record_keeping, "make_trading", fails)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "could not be recorded (ZeroDivisionError: our own mistake): it has no rows" in reason
+    assert reason.endswith("this is a fault of the program, please report it")
+    assert "metrics.json" in _left_by(home)
+
+
+def test_values_no_driver_takes_are_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(*run: Any) -> RunTrading:
+        trading = make_trading(*run)
+        return replace(trading, orders={**trading.orders, "tag": [object()] * 5})
+
+    make_trading = record_keeping.make_trading
+    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert reason.endswith("this is a fault of the program, please report it")
+
+
+def test_files_that_fail_with_the_rows_are_what_is_told_and_go(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_run: Any) -> RunTrading:
+        raise ZeroDivisionError("our own mistake")
+
+    def full(*_run: Any) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(record_keeping, "make_trading", fails)
+    monkeypatch.setattr(RunResult, "save", full)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "No space left on device" in reason
+    assert "recorded" not in reason
+    assert list(home.settings.runs_dir.iterdir()) == []
 
 
 def test_what_was_recorded_outlives_a_table_that_is_made_anew(
