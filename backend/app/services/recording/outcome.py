@@ -10,6 +10,7 @@ from app.core.trading_record import Columns
 from app.core.types import Floats, Int64s
 from app.services.analytics.equity import EquityCurve
 from app.services.analytics.trades import TradeColumns
+from app.services.recording.units import since_entry
 
 EQUITY_POINTS = 1_000
 """Points of an equity curve, if there are not more sessions than that."""
@@ -29,10 +30,13 @@ class Kept:
 
 
 def trade_columns(log: RunLog, trades: TradeColumns, contexts: Mapping[int, str]) -> Columns:
-    """Every round trip, as `RunTrading.trades` has them; `contexts` by the entry's order."""
+    """Every round trip, as `RunTrading.trades` has them; `contexts` by the entry's order.
+
+    In units of the exit, the stop and the target as well; a context is as it was seen.
+    """
     entries = trades.entry_order.tolist()
     asked = [log.orders[number - 1].instructions for number in entries]
-    none = np.nan
+    none, units = np.nan, since_entry(log, trades)
     return {
         "strategy": trades.strategy.tolist(),
         "number": range(1, len(trades) + 1),
@@ -45,8 +49,8 @@ def trade_columns(log: RunLog, trades: TradeColumns, contexts: Mapping[int, str]
         "exit_order": trades.exit_order.tolist(),
         "exit_ns": np.where(trades.is_open, 0, trades.exit_ns),
         "exit_price": np.where(trades.is_open, none, trades.exit_price),
-        "stop_price": np.array([each.stop_loss or none for each in asked], np.float64),
-        "target_price": np.array([each.take_profit or none for each in asked], np.float64),
+        "stop_price": np.array([each.stop_loss or none for each in asked], np.float64) / units,
+        "target_price": np.array([each.take_profit or none for each in asked], np.float64) / units,
         "gross_pnl": trades.gross,
         "commission": trades.commission,
         "slippage": trades.slippage,
