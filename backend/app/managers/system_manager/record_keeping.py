@@ -238,5 +238,6 @@ def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:
             for source, name in simulation.indicator_sources()
         ],
         mode=plan.config.mode.value,
+        until_ns=simulation.clock.now_ns,
         price_step=_PRICE_STEPS[plan.config.asset_class],
     )

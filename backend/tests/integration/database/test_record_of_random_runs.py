@@ -46,6 +46,7 @@ def _recorded(sessions: sessionmaker[Session], log: RunLog, result: RunResult) -
         seen=(),
         kept=(),
         mode="backtest",
+        until_ns=int(log.sessions.close_ns[-1]),
         price_step=1e-8,
     )
     with sessions.begin() as db:

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app.config.settings import Settings
 from app.core.enums import OrderStatus, Side
 from app.core.exceptions import DataNotFoundError
-from app.core.trading_record import AccountRecord, RunTrading, StrategyDefinition
+from app.core.trading_record import AccountRecord, EquityPoint, RunTrading, StrategyDefinition
 from app.managers.system_manager import record_keeping
 from app.models.backtest_run import BacktestRunRow
 from app.models.database import downgrade_database, upgrade_database
@@ -31,7 +31,8 @@ from app.repositories.bulk import instants, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
 from app.services.analytics.result import RunResult
-from tests.system_fixtures import Installation, minutes, session_config, utc
+from tests import session_strategies
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, utc
 
 DAY = date(2024, 3, 5)
 COSTS = {
@@ -186,6 +187,58 @@ def test_equity_and_indicators_at_the_close(run_id: UUID, db: Session) -> None:
         "SMA(timeperiod=2)": pytest.approx(100.3885),
         "SMA(timeperiod=100)": pytest.approx(100.3395),
     }
+
+
+def test_the_deepest_fall_is_among_the_points(home: Installation, db: Session) -> None:
+    """10 bought at 100 are worth 10 more for one minute of each day, and on one day 200 less.
+
+    Of 1,560 minutes 1,000 are kept for being evenly between the others, and those two are not
+    among them.
+    """
+    days = [date(2024, 3, day) for day in (5, 6, 7, 8)]
+    special = {(1, 110): 101.0, (2, 221): 80.0}
+    home.store("AAA", minutes(*days, close=lambda day, minute: special.get((day, minute), 100.0)))
+    strategies = {"buyer": ("tests.session_strategies:Buyer", {"on": 1})}
+    config = session_config("AAA", first=str(days[0]), last=str(days[3]), strategies=strategies)
+    record = home.run(config).record
+    assert record is not None
+    trading, account = _trading(db, record.id)
+    points = trading.equity(account.id)
+    peak, trough = (max(points, key=_equity), min(points, key=_equity))
+    assert (peak.equity, peak.time) == (100_010, utc(2024, 3, 6, 16, 21))
+    assert (trough.equity, trough.time) == (99_800, utc(2024, 3, 7, 18, 12))
+    assert min(point.drawdown_pct for point in points) == pytest.approx(-21_000 / 100_010)
+    assert record.metrics["max_drawdown_pct"] == pytest.approx(-21_000 / 100_010)
+    assert len(points) <= 1_003
+
+
+def _equity(point: EquityPoint) -> Decimal:
+    return point.equity
+
+
+def test_where_a_run_is_stopped_no_session_closes(
+    home: Installation, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = home.system()
+
+    def stop(strategy: Any, _bar: Any) -> None:
+        if f"{strategy.now:%H:%M}" == "10:30":
+            system.stop()
+
+    monkeypatch.setitem(session_strategies.HOOKS, "on_bar", stop)
+    names = {"stops": "Hooked", "watches": "AlikeByName"}
+    strategies = {name: (f"tests.session_strategies:{each}", {}) for name, each in names.items()}
+    home.store("AAA", minutes(DAY, date(2024, 3, 6)))
+    day = {"first": str(DAY), "last": "2024-03-06", "strategies": strategies}
+    system.start(session_config("AAA", **day))
+    assert system.wait(PATIENCE_S)
+    assert system.record is not None
+    assert system.record.status == "stopped"
+    trading, account = _trading(db, system.record.id)
+    assert trading.equity(account.id, session_closes=True) == ()
+    assert trading.equity(account.id)[-1].time == utc(2024, 3, 5, 15, 30)
+    snapshots = trading.indicator_snapshots(system.record.id)
+    assert [each.time for each in snapshots] == [utc(2024, 3, 5, 15, 30)] * 3
 
 
 def test_indicators_of_the_same_name_are_told_apart(home: Installation, db: Session) -> None:

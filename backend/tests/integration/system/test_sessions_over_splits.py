@@ -107,9 +107,9 @@ def test_raw_is_the_default_and_damaged_actions_stop_the_start(
 def test_what_a_split_does_to_the_record(apple: Installation, hooks: dict[str, object]) -> None:
     """On the Friday 10 are bought with exits at 450 and 600; 10 more are wanted above 536.
 
-    Those with an exit at 440. Four for one on the Monday: sold there at 129.04 are 40, bought at 124.8075, with exits at
-    112.5 and 150. On the Tuesday the others are bought at 134.18, above 134, with an exit at 110.
-    What was wanted and seen on the Friday was 10, and 499.23.
+    Those with an exit at 440. Four for one on the Monday: sold there at 129.04 are 40, bought at
+    124.8075, with exits at 112.5 and 150. On the Tuesday the others are bought at 134.18, above
+    134, with an exit at 110. What was wanted and seen on the Friday was 10, and 499.23.
     """
 
     def trade(strategy: Any, _bar: Any) -> None:
