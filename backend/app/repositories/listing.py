@@ -16,7 +16,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Numeric,
     Select,
     TypeDecorator,
     Uuid,
@@ -30,11 +29,15 @@ from app.core.exceptions import ConfigurationError
 from app.core.paging import MOST, Page, PageRequest
 from app.core.shown import shortened
 from app.models.database import Base
+from app.models.record_types import BOUND
 
 Row = TypeVar("Row", bound=Base)
 Value = TypeVar("Value")
 
 Condition = Callable[[Any], ColumnElement[bool]]
+
+_MOST_DECIMALS = 400
+"""More than any floating-point number has that is not zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +170,7 @@ def _read(text: str, column: InstrumentedAttribute[Any]) -> Any:
         return _whole(int(text), bits=63 if isinstance(column.type, BigInteger) else 31)
     if kind is str:
         return _storable(text)
-    return _exact(Decimal(text), _stored(column)) if kind is Decimal else kind(text)
+    return _exact(Decimal(text)) if kind is Decimal else kind(text)
 
 
 def _instant(moment: datetime) -> datetime:
@@ -189,11 +192,10 @@ def _storable(text: str) -> str:
     return text
 
 
-def _exact(number: Decimal, kind: Numeric[Any]) -> Decimal:
-    """`number`, if a column of `kind` holds it without rounding."""
-    scale, precision = kind.scale or 0, kind.precision or 0
-    if not number.is_finite() or number.adjusted() >= precision - scale:
+def _exact(number: Decimal) -> Decimal:
+    """`number`, if a column of the record may hold it."""
+    if not number.is_finite() or abs(number) >= Decimal(str(BOUND)):
         raise ValueError("too large")
-    if int(number.as_tuple().exponent) < -scale:
+    if int(number.as_tuple().exponent) < -_MOST_DECIMALS:
         raise ValueError("too exact")
     return number

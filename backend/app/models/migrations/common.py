@@ -1,5 +1,6 @@
 """Columns and triggers that every table has, for SQLite and PostgreSQL."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -97,26 +98,40 @@ Check = tuple[str, str]
 
 
 def replace_check(table: str, old: Check, new: Check) -> None:
-    """Put the check `new` in place of `old`; rows, indexes and triggers stay.
-
-    SQLite has no statement for that: the table is made anew, as its page on `ALTER TABLE` says.
-    """
+    """Put the check `new` in place of `old`; rows, indexes and triggers stay."""
     before, after = (f"ck_{table}_{name}" for name, _ in (old, new))
     if op.get_context().dialect.name != "sqlite":
         op.drop_constraint(op.f(before), table, type_="check")
         op.create_check_constraint(op.f(after), table, new[1])
         return
+    make_anew(table, {f"{before} CHECK ({old[1]})": f"{after} CHECK ({new[1]})"})
+
+
+def make_anew(table: str, changes: Mapping[str, str], added: Iterable[Check] = ()) -> None:
+    """Make SQLite's `table` anew, as its page on `ALTER TABLE` says; rows, indexes, triggers stay.
+
+    SQLite has no statement that changes a check or a type. In the statement that made the table
+    each of `changes`, which occurs in it, becomes what it is mapped to, and `added` comes in front
+    of the other checks.
+    """
     known = op.get_bind().exec_driver_sql(
         "SELECT name, sql FROM sqlite_schema WHERE tbl_name = ? AND sql IS NOT NULL", (table,)
     )
     made = {str(name): str(sql) for name, sql in known}
-    old_sql, new_sql = f"{before} CHECK ({old[1]})", f"{after} CHECK ({new[1]})"
-    head, parts = f"CREATE TABLE {table} ", made.pop(table).split(old_sql)
-    assert len(parts) == 2, f"{table} has no {old_sql}"  # noqa: S101  # migrations come in order
-    whole = new_sql.join(parts).replace(f'CREATE TABLE "{table}" ', head, 1)
-    op.execute(whole.replace(head, f"CREATE TABLE {table}_anew ", 1))
+    statement = made.pop(table)
+    for old, new in changes.items():
+        assert old in statement, f"{table} has no {old}"  # noqa: S101  # migrations come in order
+        statement = statement.replace(old, new)
+    columns, checks = statement.split("CONSTRAINT", 1)
+    checks = "".join(f"{_check_sql(table, each)}, \n\t" for each in added) + f"CONSTRAINT{checks}"
+    body = f"{columns}{checks}".split("(", 1)[1]
+    op.execute(f"CREATE TABLE {table}_anew ({body}")
     op.execute(f"INSERT INTO {table}_anew SELECT * FROM {table}")  # noqa: S608  # our own tables
     op.execute(f"DROP TABLE {table}")
     op.execute(f"ALTER TABLE {table}_anew RENAME TO {table}")
     for sql in made.values():
         op.execute(sql)
+
+
+def _check_sql(table: str, check: Check) -> str:
+    return f"CONSTRAINT ck_{table}_{check[0]} CHECK ({check[1]})"
