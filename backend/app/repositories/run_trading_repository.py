@@ -25,7 +25,7 @@ from app.models.trading_record import (
 )
 from app.repositories.bulk import insert_rows, instants, milliseconds, new_keys
 from app.repositories.exact_numbers import exact
-from app.repositories.strategy_repository import StrategyRepository
+from app.repositories.strategy_repository import StrategyRepository, fingerprint_of
 
 SIMULATED = "simulated"
 """The broker of a run's account."""
@@ -57,8 +57,11 @@ class RunTradingRepository:
         writer.write(IndicatorSnapshotRow, trading.indicator_snapshots)
 
     def _strategies(self, run_id: UUID, trading: RunTrading, finished: datetime) -> list[UUID]:
+        """Their keys. All runs add new ones in one order, lest two wait for each other."""
         repository = StrategyRepository(self._db)
-        keys = [repository.require(definition, finished).id for definition in trading.strategies]
+        ordered = sorted(trading.strategies, key=lambda each: (each.name, fingerprint_of(each)))
+        known = [(each, repository.require(each, finished).id) for each in ordered]
+        keys = [next(key for each, key in known if each is own) for own in trading.strategies]
         for strategy, time_ns, why in trading.ended:
             moment = utc(time_ns)
             repository.add_event(keys[strategy], moment, "ended", why, run_id=run_id)

@@ -5,9 +5,12 @@ the close before it. `Bracketed` sees 100.002 on its third bar and is filled at 
 which is that price; its target lies in the eleventh bar. `Buyer` is filled at 100.004 and holds.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from threading import Barrier, Event, Timer
 from uuid import UUID, uuid4
 
 import pytest
@@ -23,8 +26,12 @@ from app.models.backtest_run import BacktestRunRow
 from app.models.database import downgrade_database, upgrade_database
 from app.models.tables import all_tables
 from app.repositories.bulk import instants, new_keys
+from app.repositories.run_repository import RunRepository
+from app.repositories.run_trading_repository import RunTradingRepository
 from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
+from tests.integration.database import test_record_of_coins as coins
+from tests.integration.database.test_run_repository import RECORD
 from tests.system_fixtures import Installation, minutes, session_config, utc
 
 DAY = date(2024, 3, 5)
@@ -371,3 +378,62 @@ def test_instants_are_told_to_the_microsecond() -> None:
     told = ["2023-11-14 22:13:20.123456", None]
     assert instants([1_700_000_000_123_456_789, 0]) == told
     assert instants([]) == []
+
+
+def test_two_runs_add_a_new_strategy_at_the_same_time(database_sessions) -> None:
+    """The one that comes second waits for the first, on a connection of its own."""
+    definition = StrategyDefinition(name="twin", class_="S", parameters={}, timeframe="1m")
+    is_added, may_end = Event(), Event()
+
+    def first() -> UUID:
+        with database_sessions.begin() as db:
+            known = StrategyRepository(db).require(definition, utc(2024, 3, 5))
+            is_added.set()
+            may_end.wait(10)
+        return known.id
+
+    def second() -> UUID:
+        is_added.wait(10)
+        with database_sessions.begin() as db:
+            db.execute(text("SELECT 1"))
+            Timer(0.1, may_end.set).start()
+            return StrategyRepository(db).require(definition, utc(2024, 3, 6)).id
+
+    with ThreadPoolExecutor(2) as pool:
+        one, other = [pool.submit(run) for run in (first, second)]
+        assert one.result(20) == other.result(20)
+    with database_sessions() as db:
+        assert [event.kind for event in StrategyRepository(db).events(one.result())] == ["created"]
+
+
+def test_two_runs_add_the_same_strategies_in_another_order(database_sessions) -> None:
+    begin = Barrier(2)
+    ids: list[UUID] = []
+
+    def run(names: str) -> None:
+        did = replace(
+            coins.trading(),
+            strategies=[
+                StrategyDefinition(name=name, class_="S", parameters={}, timeframe="1m")
+                for name in names
+            ],
+        )
+        key = uuid4()
+        with database_sessions.begin() as db:
+            begin.wait(10)
+            RunRepository(db).add(replace(RECORD, id=key))
+            RunTradingRepository(db).add(key, did, finished=RECORD.finished_at)
+            ids.append(key)
+
+    names = "abcdefgh"
+    with ThreadPoolExecutor(2) as pool:
+        for told in [pool.submit(run, each) for each in (names, names[::-1])]:
+            told.result(20)
+    with database_sessions() as db:
+        read = TradingRepository(db)
+        fills = [read.fills(read.account_of_run(key).id) for key in ids]
+        strategies = {each.id: each.definition.name for each in StrategyRepository(db).list()}
+        assert [len(each) for each in fills] == [1, 1]
+        assert sorted(strategies.values()) == list(names)
+        first = {strategies[read.orders(read.account_of_run(key).id)[0].strategy_id] for key in ids}
+    assert first == {"a", "h"}
