@@ -111,6 +111,7 @@ class OrderRow(Base):
             "time_in_force <> 'gtd' OR good_till_at IS NOT NULL", name="gtd_has_an_end"
         ),
         CheckConstraint("filled_at >= submitted_at", name="filled_after_submitted"),
+        Index(None, "account_id", "submitted_at"),
         Index(None, "strategy_id"),
         _some("parent_order_id"),
         _some("replaces_order_id"),
@@ -198,6 +199,7 @@ class TradeRow(Base):
         *never_negative("bars_held"),
         CheckConstraint("exit_at >= entry_at", name="exit_after_entry"),
         CheckConstraint("(exit_at IS NULL) = (exit_price IS NULL)", name="whole_exit"),
+        Index(None, "account_id", "entry_at"),
         Index(None, "strategy_id"),
         Index(None, "entry_order_id"),
         Index(None, "exit_order_id"),
@@ -235,6 +237,7 @@ class PositionRow(Base):
         CheckConstraint("quantity <> 0", name="holds_something"),
         *positive("average_price", "last_price"),
         *numbers("quantity", "unrealized_pnl"),
+        Index(None, "account_id", "time_at"),
         Index(None, "strategy_id"),
     )
 

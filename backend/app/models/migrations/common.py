@@ -1,6 +1,6 @@
 """Columns and triggers that every table has, for SQLite and PostgreSQL."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,10 @@ def base_columns() -> list[sa.Column[Any]]:
 
 
 def touch_on_update(table: str) -> None:
-    """Let the database set `updated_at` whenever a row of `table` changes."""
+    """Let the database set `updated_at` whenever a row of `table` changes.
+
+    For migrations up to 0012; from then on it is `keep_times`.
+    """
     if op.get_context().dialect.name == "sqlite":
         op.execute(
             f"CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} "
@@ -35,6 +38,28 @@ def touch_on_update(table: str) -> None:
     op.execute(
         f"CREATE TRIGGER {table}_touch BEFORE UPDATE ON {table} "
         "FOR EACH ROW EXECUTE FUNCTION touch_updated_at()"
+    )
+
+
+def keep_times(table: str) -> None:
+    """Let the database keep both times of a row of `table` that changes, whoever changes it."""
+    if op.get_context().dialect.name != "sqlite":
+        touch_on_update(table)
+        keep_creation()
+        return
+    op.execute(
+        f"CREATE TRIGGER {table}_touch AFTER UPDATE ON {table} "
+        "WHEN NEW.updated_at IS NOT CURRENT_TIMESTAMP OR NEW.created_at IS NOT OLD.created_at "
+        f"BEGIN UPDATE {table} {_SET_NOW}, created_at = OLD.created_at WHERE id = NEW.id; END"
+    )
+
+
+def keep_creation(*, kept: bool = True) -> None:
+    """Let PostgreSQL keep `created_at` of rows that change, or, as it once did, `updated_at` only."""
+    creation = "NEW.created_at = OLD.created_at; " if kept else ""
+    op.execute(
+        "CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger AS $$ "
+        f"BEGIN {creation}NEW.updated_at = now(); RETURN NEW; END $$ LANGUAGE plpgsql"
     )
 
 
@@ -59,10 +84,10 @@ def refuse_update(table: str) -> None:
 
 
 def refuse_replacement(table: str, message: str) -> None:
-    """Let SQLite refuse to put a row of `table` in another's place.
+    """Let SQLite refuse to put a row of `table` in another's place, by its id.
 
     `INSERT OR REPLACE` removes the old row without asking the triggers of updates and deletions;
-    PostgreSQL has no such statement.
+    PostgreSQL has no such statement. Rows have other keys too: `refuse_any_replacement`.
     """
     if op.get_context().dialect.name == "sqlite":
         known = f"(SELECT id FROM {table})"  # noqa: S608 - one of our own tables
@@ -70,6 +95,26 @@ def refuse_replacement(table: str, message: str) -> None:
             f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} "
             f"WHEN NEW.id IN {known} BEGIN SELECT RAISE(ABORT, '{message}'); END"
         )
+
+
+def refuse_any_replacement(table: str, *keys: Sequence[str]) -> None:
+    """Let SQLite refuse to put a row of `table` in another's place, by whichever key they share.
+
+    They are its id, SQLite's own number of the row, which may be given too (-1 stands for one that
+    is not), and `keys`, the other columns of which no two rows have the same.
+    """
+    other = "".join(
+        f" OR EXISTS (SELECT 1 FROM {table} WHERE "  # noqa: S608 - one of our own tables
+        + " AND ".join(f'"{column}" = NEW."{column}"' for column in key)
+        + ")"
+        for key in keys
+    )
+    op.execute(
+        f"CREATE TRIGGER {table}_not_replaced BEFORE INSERT ON {table} "  # noqa: S608
+        f"WHEN NEW.id IN (SELECT id FROM {table}) "
+        f"OR NEW.rowid <> -1 AND NEW.rowid IN (SELECT rowid FROM {table}){other} "
+        f"BEGIN SELECT RAISE(ABORT, 'rows of {table} never change'); END"
+    )
 
 
 def refuse_delete(table: str) -> None:

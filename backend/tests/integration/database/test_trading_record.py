@@ -315,6 +315,60 @@ def test_the_database_refuses(run_id: UUID, db: Session) -> None:
         db.rollback()
 
 
+REPLACED = {
+    "backtest_runs": ["id"],
+    "strategy_events": ["id"],
+    "equity_points": ["id", "time_at"],
+    "indicator_snapshots": ["id", "time_at"],
+}
+"""By which of their columns rows can be aimed at, and by SQLite's number of them."""
+
+
+def _copy(table: str, **changed: str) -> str:
+    """A statement that puts a copy of a row, but for what is changed, in the place of another."""
+    columns = [column.name for column in all_tables().tables[table].columns]
+    told = ", ".join(changed.get(name, f'"{name}"') for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    number = changed.get("rowid", "NULL")
+    return (
+        f"INSERT OR REPLACE INTO {table} (rowid, {names}) "
+        f"SELECT {number}, {told} FROM {table} LIMIT 1"
+    )
+
+
+NEW_ID, NEW_TIME = "lower(hex(randomblob(16)))", "'2001-01-01 00:00:00.000000'"
+
+
+@pytest.mark.parametrize("table", REPLACED)
+def test_what_never_changes_is_not_replaced_in_sqlite(
+    table: str, run_id: UUID, db: Session
+) -> None:
+    """PostgreSQL has no statement that could."""
+    if db.get_bind().dialect.name == "postgresql":
+        with pytest.raises(DatabaseError, match="syntax error"):
+            db.execute(text(_copy(table)))
+        return
+    new = {"id": NEW_ID} | ({"time_at": NEW_TIME} if "time_at" in REPLACED[table] else {})
+    for key in REPLACED[table]:
+        with pytest.raises(DatabaseError, match=f"rows of {table} never change"):
+            db.execute(text(_copy(table, **{k: v for k, v in new.items() if k != key})))
+    with pytest.raises(DatabaseError, match=f"rows of {table} never change"):
+        db.execute(text(_copy(table, rowid="rowid", **new)))
+    before = db.scalar(text(f"SELECT count(*) FROM {table}"))
+    db.execute(text(_copy(table, **new)))
+    assert db.scalar(text(f"SELECT count(*) FROM {table}")) == before + 1
+
+
+@pytest.mark.parametrize("table", [*REPLACED, "fills", "order_events", "orders", "accounts"])
+def test_what_never_changes_is_not_emptied_in_postgresql(
+    table: str, run_id: UUID, db: Session
+) -> None:
+    """SQLite has no statement that does."""
+    postgresql = db.get_bind().dialect.name == "postgresql"
+    with pytest.raises(DatabaseError, match="never change" if postgresql else "syntax error"):
+        db.execute(text(f"TRUNCATE {table} CASCADE"))
+
+
 def test_every_foreign_key_begins_an_index() -> None:
     ours = ("strategies", "accounts", "strategy_events", "equity_points", "indicator_snapshots")
     for name in (*ours, *KINDS):
@@ -335,6 +389,16 @@ def test_updated_at_is_the_databases(run_id: UUID, db: Session) -> None:
     db.commit()
     oldest = db.scalar(text("SELECT min(updated_at) FROM orders"))
     assert str(oldest) > "2020"
+
+
+def test_nobody_forges_the_times_of_a_row(run_id: UUID, db: Session) -> None:
+    tables = ("accounts", "orders", "trades", "positions", "signals", "strategies")
+    made = {table: db.scalar(text(f"SELECT min(created_at) FROM {table}")) for table in tables}
+    for table, before in made.items():
+        db.execute(text(f"UPDATE {table} SET created_at = '1999-01-01', updated_at = '1999-01-01'"))
+        times = db.execute(text(f"SELECT min(created_at), min(updated_at) FROM {table}")).one()
+        assert times[0] == before
+        assert str(times[1]) >= str(before)
 
 
 # ── strategies ───────────────────────────────────────────────────────────────
