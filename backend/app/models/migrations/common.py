@@ -55,7 +55,7 @@ def keep_times(table: str) -> None:
 
 
 def keep_creation(*, kept: bool = True) -> None:
-    """Let PostgreSQL keep `created_at` of rows that change, or, as it once did, `updated_at` only."""
+    """Let PostgreSQL keep `created_at` of rows that change; else `updated_at` alone, as it did."""
     creation = "NEW.created_at = OLD.created_at; " if kept else ""
     op.execute(
         "CREATE OR REPLACE FUNCTION touch_updated_at() RETURNS trigger AS $$ "
