@@ -15,6 +15,9 @@ _SMALL_AMOUNT = 10_000.0
 _DECIMALS = (8, 6)
 """Of a small amount of money, since it may be of bitcoins, and of another one."""
 
+_LARGE_AMOUNT = 1e9
+"""From here on 6 decimals are more than 15 digits."""
+
 _DIGITS_OF_A_SUM = 12
 """What is held is a sum of what was bought and sold: its last digits are the summation's."""
 
@@ -41,9 +44,13 @@ def exact(where: str, column: Any, kind: Exact, price_step: float) -> Floats:
             f"{where}: {largest:g} is not below {BOUND:g}, the most that is recorded; look at "
             "prices and quantities of the run"
         )
+    if not largest:
+        return values
     if isinstance(kind, Money):
         many, few = (np.round(values, decimals) for decimals in _DECIMALS)
         values = np.where(sizes < _SMALL_AMOUNT, many, few)
+        if largest < _LARGE_AMOUNT:
+            return values
     elif isinstance(kind, Price):
         steps = np.rint(values / price_step)
         values = np.where(sizes >= _ONE_UNIT, steps * price_step, values)
