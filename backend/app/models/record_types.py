@@ -26,6 +26,9 @@ MONEY_SCALE = 6
 
 _ROOMY = Context(prec=100)
 
+_FEW_DIGITS = 1e7
+"""Below it a number and eight decimals are no more digits than a floating-point number keeps."""
+
 
 class Exact(TypeDecorator[Decimal]):
     """A Decimal of any size, exact in PostgreSQL and to 15 digits in SQLite, which has none.
@@ -55,11 +58,13 @@ class Exact(TypeDecorator[Decimal]):
         """A Decimal with `scale` decimals or more."""
         if value is None:
             return None
-        exact = value if isinstance(value, Decimal) else Decimal(f"{value:.{DIGITS}g}")
-        shorter = exact.normalize(_ROOMY)
-        if int(shorter.as_tuple().exponent) < -self.scale:
-            return shorter
-        return shorter.quantize(self._step, context=_ROOMY)
+        if not isinstance(value, Decimal):
+            text = f"{value:.{self.scale}f}"
+            if abs(value) < _FEW_DIGITS and float(text) == value:
+                return Decimal(text)
+            value = Decimal(f"{value:.{DIGITS}g}")
+        padded = value.quantize(self._step, context=_ROOMY)
+        return padded if padded == value else value.normalize(_ROOMY)
 
 
 class Price(Exact):
