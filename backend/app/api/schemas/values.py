@@ -1,6 +1,7 @@
 """Kinds of value that many models have."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any
 
@@ -52,6 +53,13 @@ Moment = Annotated[
     Field(json_schema_extra={"format": "date-time"}),
 ]
 """An instant, written in UTC with ``Z``."""
+
+Exact = Annotated[
+    Decimal,
+    PlainSerializer("{:f}".format, return_type=str),
+    Field(json_schema_extra={"pattern": r"^-?\d+\.\d+$"}),
+]
+"""A number of the record, as text with all its decimals: no floating-point number holds them."""
 
 Config = Annotated[
     Annotated[str, Field(min_length=1, max_length=100)]
