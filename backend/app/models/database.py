@@ -359,7 +359,10 @@ def sqlite_path(address: URL) -> Path | None:
 def shown_address(address: URL) -> str:
     """How messages name a database: its file, or its address without the password."""
     path = sqlite_path(address)
-    return str(path) if path else address.render_as_string(hide_password=True)
+    if path is not None:
+        return str(path)
+    secret = [name for name in address.query if "password" in name]
+    return address.difference_update_query(secret).render_as_string(hide_password=True)
 
 
 def _uninitialised(address: URL) -> ConfigurationError:

@@ -66,11 +66,32 @@ def _run(program: str, *arguments: str | Path, at: URL | None = None) -> str:
         )
     environment, command = dict(os.environ), [found, *map(str, arguments)]
     if at is not None:
-        # by the environment: arguments can be read by everybody on the machine
-        environment["PGPASSWORD"] = at.password or environment.get("PGPASSWORD", "")
-        shown = at.set(drivername="postgresql", password=None).render_as_string()
-        command.append(f"--dbname={shown}")
+        where, password = _taken_apart(at)
+        environment |= password
+        command += ["--no-password", f"--dbname={where}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - no shell, no input of others
     if done.returncode:
         raise DatabaseError(f"{program} failed: {done.stderr.strip()}")
     return done.stdout
+
+
+def _taken_apart(address: URL) -> tuple[str, dict[str, str]]:
+    """Where `address` leads in libpq's own words, and what its password is in the environment.
+
+    Arguments can be read by everybody on the machine, the environment by its owner alone.
+    """
+    _, words = address.get_dialect()().create_connect_args(address)
+    if "sslpassword" in words:
+        raise ConfigurationError(
+            "DATABASE_URL has sslpassword, which PostgreSQL's programs take only where everybody "
+            "on the machine can read it: name a key without a password as sslkey, in a file that "
+            "is its owner's alone"
+        )
+    password = words.pop("password", None)
+    where = " ".join(f"{name}={_quoted(value)}" for name, value in words.items())
+    return where, {} if password is None else {"PGPASSWORD": str(password)}
+
+
+def _quoted(value: object) -> str:
+    escaped = str(value).replace("\\", r"\\").replace("'", r"\'")
+    return f"'{escaped}'"

@@ -5,12 +5,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.exceptions import ConfigurationError, DatabaseError
+from app.core.exceptions import ConfigurationError, DatabaseError, DatabaseUnavailableError
 from app.models.database import (
     SCHEMA_REVISION,
     downgrade_database,
@@ -20,10 +21,16 @@ from app.models.database import (
     upgrade_database,
 )
 from app.repositories.unit_of_work import UnitOfWork
+from app.services.database import postgresql
 from app.services.database.backup import backup_database, inspect_backup, restore_database
 from app.services.database.check import check_database
 from tests.calendar_fixtures import CalendarDatabase
-from tests.database_fixtures import Databases, PostgresqlDatabases, SqliteDatabases
+from tests.database_fixtures import (
+    PASSWORD,
+    Databases,
+    PostgresqlDatabases,
+    SqliteDatabases,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -180,6 +187,78 @@ def test_missing_programs_are_named(
     with pytest.raises(ConfigurationError, match=r"pg_dump is not installed.*postgresql-client"):
         backup_database(url, tmp_path / "a.dump")
     assert list(tmp_path.iterdir()) == []
+
+
+# ── the password ─────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def told(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A file in which each of PostgreSQL's programs leaves the arguments it was started with."""
+    kept, folder = tmp_path / "told", tmp_path / "programs"
+    folder.mkdir()
+    for name in ("pg_dump", "pg_restore", "psql"):
+        real = postgresql_databases.programs / name
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {kept}\nexec {real} "$@"\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return kept
+
+
+def test_the_server_of_the_tests_asks_for_a_password(
+    postgresql_databases: PostgresqlDatabases,
+) -> None:
+    address = make_url(postgresql_databases.empty())
+    wrong = address.set(password="wrong").render_as_string(hide_password=False)  # noqa: S106
+    with pytest.raises(DatabaseUnavailableError, match="password authentication failed"):
+        schema_revision(wrong)
+
+
+@pytest.mark.parametrize("spelled", ["before the host", "as a parameter"])
+def test_the_password_reaches_the_programs_unseen(
+    postgresql_databases: PostgresqlDatabases, told: Path, tmp_path: Path, spelled: str
+) -> None:
+    url = postgresql_databases.copy_of("migrated", upgrade_database)
+    if spelled == "as a parameter":
+        address = make_url(url)
+        bare = URL.create(address.drivername, username=address.username, database=address.database)
+        query = {**address.query, "password": PASSWORD}
+        url = bare.set(query=query).render_as_string(hide_password=False)
+    _put(url, "in the backup")
+    made = backup_database(url, tmp_path / "a.dump")
+    _put(url, "later")
+    restore_database(url, made.path)
+    assert _keys(url) == ["in the backup"]
+    arguments = told.read_text()
+    assert {line.split()[0] for line in arguments.splitlines()} == {"pg_dump", "pg_restore", "psql"}
+    for secret in (PASSWORD, quote_plus(PASSWORD), quote(PASSWORD), "geh"):
+        assert secret not in arguments
+
+
+def test_a_wrong_password_is_not_told(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = make_url(postgresql_databases.copy_of("migrated", upgrade_database))
+    wrong = address.set(password="wr0ng").render_as_string(hide_password=False)  # noqa: S106
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)  # the address is heard, not the environment
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        postgresql.dump(make_url(wrong), tmp_path / "a.dump")
+    assert "wr0ng" not in str(caught.value)
+    without = URL.create("postgresql+psycopg", "postgres", database="postgres", query=address.query)
+    monkeypatch.delenv("PGPASSWORD")
+    with pytest.raises(DatabaseError, match="no password supplied"):
+        postgresql.dump(without, tmp_path / "a.dump")
+
+
+def test_a_password_that_would_be_seen_is_refused(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    address = make_url(postgresql_databases.empty())
+    with pytest.raises(ConfigurationError, match=r"sslpassword, which .* sslkey") as caught:
+        postgresql.dump(address.update_query_dict({"sslpassword": "pssst"}), tmp_path / "a.dump")
+    assert "pssst" not in str(caught.value)
 
 
 # ── the check ────────────────────────────────────────────────────────────────
