@@ -197,7 +197,7 @@ def test_a_session_is_stopped_and_recorded(start: Any, line: Installed, times: i
     assert server.end()[0] == 0
     with UnitOfWork(session_factory(line.database_url)) as work:
         (record,) = work.runs.list(10)
-    assert (record.status, record.reason) == ("stopped", "stopped on request")
+    assert (record.status, record.reason) == ("stopped", "the server was shut down")
 
 
 WAITS = """

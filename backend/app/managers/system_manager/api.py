@@ -50,6 +50,7 @@ from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.live_itinerary import LiveSource
 from app.threads.pace import Stopwatch
+from app.threads.sync import ON_REQUEST
 
 _LAST_WORDS_S = 5.0
 """How long a new session waits for the last one to write down what it did."""
@@ -153,9 +154,10 @@ class SystemManager:
             run.start()
         self._tell("run.started")
 
-    def stop(self) -> None:
+    def stop(self, because: str = ON_REQUEST) -> None:
         """End the run where it is and keep what it did; nothing happens if none runs.
 
+        `because` is the reason that is recorded.
         The files of a large run may take longer to write than the two seconds this takes at
         most: `wait` waits for them.
         """
@@ -163,7 +165,7 @@ class SystemManager:
             run = self._run
         if run is not None and not run.ended.is_set():
             self._tell("run.stopping")
-        if run is not None and not run.ended.is_set() and not run.stop():
+        if run is not None and not run.ended.is_set() and not run.stop(because):
             alive = [thread.name for thread in run.threads if thread.is_alive()]
             self._reason = f"{', '.join(alive)} did not end when asked to stop"
             logger.error(self._reason)

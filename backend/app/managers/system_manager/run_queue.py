@@ -62,7 +62,7 @@ _RETRY_AFTER_S = 10.0
 _REMEMBERED = 200
 _LAST_WORDS_S = 60.0
 _CANCELLED = "cancelled before it began"
-_SHUT_DOWN = "the server was shut down"
+SHUT_DOWN = "the server was shut down"
 
 MOST_INTERRUPTIONS = 2
 """A run that was being played so often when its server was killed may be why: no more of it."""
@@ -273,8 +273,7 @@ class RunQueue:
             current, thread = self._current, self._thread
             self._changed.notify_all()
         if current is not None and not current.state.has_figures:
-            current.stopped_because = _SHUT_DOWN
-            current.run.control.request_stop()
+            current.run.control.request_stop(SHUT_DOWN)
         if thread is not None:
             thread.join(_LAST_WORDS_S)
             if thread.is_alive():
@@ -335,8 +334,6 @@ class RunQueue:
         run.finished.wait()
         self._played = self._played.and_of(run)
         status, reason = outcome(run)
-        if status == "stopped" and job.stopped_because:
-            reason = f"{job.stopped_because}: {reason}"
         job.finished_ns = self._clock.now_ns()
         log = run.log or run.simulation.stepper.finish()
         result = RunResult(log).compute()

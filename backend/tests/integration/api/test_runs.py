@@ -350,7 +350,7 @@ def test_a_shut_down_ends_what_runs_and_leaves_what_waits_to_the_next_server(
     closing.join(PATIENCE_S)
     (record,) = runs.api.installation.records()
     assert (str(record.id), record.status) == (running, "stopped")
-    assert record.reason == "the server was shut down: stopped on request"
+    assert record.reason == "the server was shut down"
     queue.open()
     for run_id in waiting:
         assert runs.ended(run_id)["status"] == "completed"
