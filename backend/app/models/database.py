@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -51,6 +51,8 @@ rows take fewer of them. The last one, in pages: a commit waits until the log is
 database when there are 32 MB of it."""
 
 _BUSY_S, _RETRY_S = 5.0, 0.02
+_TURN_S = 60.0
+"""How long a migration, and what takes turns with it, waits for others that write into SQLite."""
 
 POOL_SIZE = 5
 POOL_OVERFLOW = 10
@@ -339,7 +341,37 @@ def _leave_transactions_to_us(connection: DBAPIConnection, _entry: ConnectionPoo
 
 
 def _begin_writing(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    end_s = perf_counter() + _TURN_S
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not _is_busy(error) or perf_counter() > end_s:
+                raise
+            sleep(_RETRY_S)
+        else:
+            return
+
+
+def take_turn(db: Session) -> None:
+    """Let the unit of work `db`, at its beginning, wait for migrations and others that took turns.
+
+    Until it ends they wait for it. For what looks whether rows are there and adds those that are
+    not: two programs that do so at once would both add them.
+
+    Raises:
+        DatabaseUnavailableError: another program has been writing into SQLite for a minute.
+    """
+    connection = db.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        return
+    if getattr(connection.connection.driver_connection, "in_transaction", False):
+        return  # it writes already: it is its turn
+    try:
+        _begin_writing(connection)
+    except OperationalError as error:
+        raise _unavailable(connection.engine.url, error) from error
 
 
 def _require_file(address: URL) -> None:
@@ -371,7 +403,18 @@ def _uninitialised(address: URL) -> ConfigurationError:
     )
 
 
+def _is_busy(error: DBAPIError) -> bool:
+    """Whether SQLite says that another program is writing."""
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def _unavailable(address: URL, error: OperationalError) -> DatabaseUnavailableError:
+    if _is_busy(error):
+        return DatabaseUnavailableError(
+            f"the database {shown_address(address)} is locked: another program writes to it; "
+            "try again when that is done, or end it"
+        )
     reason = str(error.orig).strip().splitlines()[-1]
     return DatabaseUnavailableError(
         f"the database {shown_address(address)} does not answer: {reason}"
