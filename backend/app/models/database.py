@@ -1,5 +1,6 @@
 """The database: declarative base, engines, sessions, and the way up to the newest schema."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config.private_files import make_private
 from app.config.settings import get_settings
-from app.core.exceptions import ConfigurationError, DatabaseUnavailableError, TradingError
+from app.core.exceptions import (
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    TradingError,
+)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -69,6 +75,9 @@ _NAMES = (
     "or leave it out for a file in data/"
 )
 _POSTGRESQL_SCHEMES = ("postgres", "postgresql")
+_IN_THE_WAY = ("42P07", "42710", "42723")
+_IS_THERE = re.compile(r"^(table|index|trigger) \S+ already exists$")
+"""PostgreSQL's codes, and SQLite's words, for something that is there already."""
 _MIGRATION_LOCK = 0x4D69734D  # any number that no other program takes a lock on
 
 
@@ -238,14 +247,27 @@ def schema_revision(url: str) -> str | None:
     Raises:
         DatabaseUnavailableError: it does not answer.
     """
-    path = sqlite_path(database_address(url))
-    if path is not None and not path.is_file():
+    address = database_address(url)
+    if not _is_there(address):
         return None
     engine = make_engine(url)
     try:
         return _revision(engine)
     finally:
         engine.dispose()
+
+
+def is_newer(revision: str) -> bool:
+    """Whether a schema is one that this program does not know yet."""
+    return revision > SCHEMA_REVISION
+
+
+def newer_schema(shown: str, revision: str) -> ConfigurationError:
+    """What to say of a database, named `shown`, with such a schema: nothing can be done here."""
+    return ConfigurationError(
+        f"the database {shown} has schema {revision}, this program knows {SCHEMA_REVISION}: "
+        "a newer program wrote it, use that one, or name another database in DATABASE_URL"
+    )
 
 
 def _checked_engine(url: str) -> Engine:
@@ -256,6 +278,8 @@ def _checked_engine(url: str) -> Engine:
         revision = _revision(engine)
         if revision is None:
             raise _uninitialised(address)
+        if is_newer(revision):
+            raise newer_schema(shown_address(address), revision)
         if revision != SCHEMA_REVISION:
             raise ConfigurationError(
                 f"the database {shown_address(address)} has schema {revision}, this program "
@@ -272,13 +296,28 @@ def upgrade_database(url: str, revision: str = "head") -> None:
 
     Safe to repeat. The tables' rows are kept. A new file of SQLite is its owner's alone, and so
     are those that SQLite puts beside it: they take its mode.
+
+    Raises:
+        ConfigurationError: its folder cannot be made, the file is no database, a newer program
+            wrote it, or tables of another program are in the way.
+        DatabaseUnavailableError: it does not answer, or others keep it locked.
     """
     address = database_address(url)
     if (path := sqlite_path(address)) is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path)
         make_private(path)
     if revision != "head" or schema_revision(url) != SCHEMA_REVISION:
         _migrate(url, revision, downwards=False)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder of the database {path} cannot be made: {error.strerror}; name another in "
+            "DATABASE_URL or, for the default, in DATA_DIR"
+        ) from error
 
 
 def downgrade_database(url: str, revision: str) -> None:
@@ -290,11 +329,15 @@ def downgrade_database(url: str, revision: str) -> None:
 def _revision(engine: Engine) -> str | None:
     try:
         with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except OperationalError as error:
-        raise _unavailable(engine.url, error) from error
+            return _revision_of(connection)
+    except DBAPIError as error:
+        raise _trouble(engine.url, error) from error
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return None if revision is None else str(revision)
 
 
@@ -308,10 +351,12 @@ def _migrate(url: str, revision: str, *, downwards: bool) -> None:
     engine = make_engine(url)
     try:
         with _migrating, _alone(engine) as connection:
+            if is_newer(before := _revision_of(connection) or ""):
+                raise newer_schema(shown_address(engine.url), before)
             config.attributes["connection"] = connection
             (command.downgrade if downwards else command.upgrade)(config, revision)
-    except OperationalError as error:
-        raise _unavailable(engine.url, error) from error
+    except DBAPIError as error:
+        raise _trouble(engine.url, error) from error
     finally:
         engine.dispose()
         close_databases()
@@ -375,9 +420,24 @@ def take_turn(db: Session) -> None:
 
 
 def _require_file(address: URL) -> None:
-    path = sqlite_path(address)
-    if path is not None and not path.is_file():
+    if not _is_there(address):
         raise _uninitialised(address)
+
+
+def _is_there(address: URL) -> bool:
+    """Whether there may be a database: for SQLite, whether its file is there.
+
+    Raises:
+        ConfigurationError: the file may not be looked for.
+    """
+    path = sqlite_path(address)
+    try:
+        return path is None or path.is_file()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database {path} cannot be reached: {error.strerror}; mend that, or name another "
+            "in DATABASE_URL or, for the default, in DATA_DIR"
+        ) from error
 
 
 def sqlite_path(address: URL) -> Path | None:
@@ -405,17 +465,44 @@ def _uninitialised(address: URL) -> ConfigurationError:
 
 def _is_busy(error: DBAPIError) -> bool:
     """Whether SQLite says that another program is writing."""
-    code = getattr(error.orig, "sqlite_errorcode", 0)
-    return code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _unavailable(address: URL, error: OperationalError) -> DatabaseUnavailableError:
+def _sqlite_code(error: DBAPIError) -> int:
+    """SQLite's primary code of an error; 0 if it is not SQLite's."""
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
+
+
+def _trouble(address: URL, error: DBAPIError) -> TradingError:
+    """What an error that the database at `address` gave means to who runs the platform."""
+    shown, reason = shown_address(address), _reason(error)
+    if _sqlite_code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return ConfigurationError(
+            f"{shown} is not a database, or damaged: {reason}; put a backup in its place with "
+            "`db restore`, or move the file away and run `init-db`"
+        )
+    if getattr(error.orig, "sqlstate", None) in _IN_THE_WAY or _IS_THERE.search(reason):
+        return ConfigurationError(
+            f"the database {shown} holds something of another program: {reason}; name a database "
+            "of the platform's own in DATABASE_URL"
+        )
+    if isinstance(error, OperationalError):
+        return _unavailable(address, error)
+    return DatabaseError(f"the database {shown} refused: {reason}")
+
+
+def _unavailable(address: URL, error: DBAPIError) -> DatabaseUnavailableError:
     if _is_busy(error):
         return DatabaseUnavailableError(
             f"the database {shown_address(address)} is locked: another program writes to it; "
             "try again when that is done, or end it"
         )
-    reason = str(error.orig).strip().splitlines()[-1]
     return DatabaseUnavailableError(
-        f"the database {shown_address(address)} does not answer: {reason}"
+        f"the database {shown_address(address)} does not answer: {_reason(error)}"
     )
+
+
+def _reason(error: DBAPIError) -> str:
+    """The last line of a connection that failed, whose first name every address that was tried."""
+    lines = str(error.orig).strip().splitlines()
+    return (lines[-1] if isinstance(error, OperationalError) else lines[0]).strip()

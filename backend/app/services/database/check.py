@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, ForeignKey, func, inspect, select, text
 from sqlalchemy.exc import DatabaseError
 
-from app.models.database import SCHEMA_REVISION, make_engine, schema_revision
+from app.models.database import SCHEMA_REVISION, is_newer, make_engine, schema_revision
 from app.models.tables import all_tables
 
 _TRIGGERS = {
@@ -56,7 +56,7 @@ def check_database(url: str) -> tuple[Finding, ...]:
 def _wrong_schema(revision: str | None) -> str:
     if revision is None:
         return "there is no database yet: run `init-db`"
-    if revision > SCHEMA_REVISION:
+    if is_newer(revision):
         return f"it is at {revision}: a newer program wrote it, use that one"
     return f"it is at {revision}: run `db upgrade`"
 

@@ -21,8 +21,13 @@ from app.models.database import (
     upgrade_database,
 )
 from app.repositories.unit_of_work import UnitOfWork
-from app.services.database import postgresql
-from app.services.database.backup import backup_database, inspect_backup, restore_database
+from app.services.database import postgresql, sqlite
+from app.services.database.backup import (
+    Restored,
+    backup_database,
+    inspect_backup,
+    restore_database,
+)
 from app.services.database.check import check_database
 from tests.calendar_fixtures import CalendarDatabase
 from tests.database_fixtures import (
@@ -65,7 +70,7 @@ def test_a_backup_is_put_back_whole(
     assert (made.schema, made.size > 1_000) == (SCHEMA_REVISION, True)
     assert [path.name for path in made.path.parent.iterdir()] == ["one.backup"]
     _put(database_url, "later")
-    assert restore_database(database_url, made.path) == made
+    assert restore_database(database_url, made.path) == Restored(backup=made)
     assert _keys(database_url) == ["in the backup"]
     other = databases.empty()
     restore_database(other, made.path)
@@ -96,7 +101,7 @@ def test_a_backup_is_put_back_into_pages_of_another_size(
         upgrade_database(url)
         _put(url, key)
     made = backup_database(urls[0], tmp_path / "a.backup")
-    assert restore_database(urls[1], made.path) == made
+    assert restore_database(urls[1], made.path) == Restored(backup=made)
     assert _keys(urls[1]) == ["in the backup"]
     assert all(finding.ok for finding in check_database(urls[1]))
 
@@ -129,10 +134,21 @@ def test_an_older_backup_is_upgraded_and_a_newer_one_refused(
     with _raw(database_url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     new = tmp_path / "new.backup"
-    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+    with pytest.raises(ConfigurationError, match="a newer program wrote it, use that one"):
         backup_database(database_url, new)
-    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+    assert not new.exists()
+    _copy_raw(database_url, new)
+    with pytest.raises(ConfigurationError, match=r"new\.backup has schema 9999, this program"):
         restore_database(database_url, new)
+
+
+def _copy_raw(url: str, path: Path) -> None:
+    """A backup as the program that knows the schema would make it."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        sqlite.dump(Path(address.database or ""), path)
+    else:
+        postgresql.dump(address, path)
 
 
 def test_an_existing_file_is_kept(database_url: str, tmp_path: Path) -> None:
