@@ -341,20 +341,38 @@ def _revision_of(connection: Connection) -> str | None:
     return None if revision is None else str(revision)
 
 
-def _migrate(url: str, revision: str, *, downwards: bool) -> None:
+def run_migrations(
+    connection: Connection, revision: str = "head", *, downwards: bool = False
+) -> None:
+    """Bring the schema that `connection` sees to a revision, in its transaction."""
     from alembic import command  # noqa: PLC0415 - 0.1 s that only a migration needs to pay
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    (command.downgrade if downwards else command.upgrade)(config, revision)
+
+
+@contextmanager
+def connect_in_memory() -> Iterator[Connection]:
+    """A transaction of a SQLite database that is in memory, empty, and gone afterwards."""
+    engine = make_engine("sqlite://")
+    try:
+        with _alone(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _migrate(url: str, revision: str, *, downwards: bool) -> None:
     engine = make_engine(url)
     try:
         with _migrating, _alone(engine) as connection:
             if is_newer(before := _revision_of(connection) or ""):
                 raise newer_schema(shown_address(engine.url), before)
-            config.attributes["connection"] = connection
-            (command.downgrade if downwards else command.upgrade)(config, revision)
+            run_migrations(connection, revision, downwards=downwards)
     except DBAPIError as error:
         raise _trouble(engine.url, error) from error
     finally:

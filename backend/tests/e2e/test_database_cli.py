@@ -104,7 +104,7 @@ def test_a_check_ends_with_status_1_on_a_fault(line: Typed) -> None:
     findings = line.run("db", "check", "--json")
     assert findings.returncode == 1
     assert json.loads(findings.stdout)[-1]["faults"] == [
-        "table backtest_runs has lost its trigger: restore a backup"
+        "trigger backtest_runs_immutable of backtest_runs is lost: restore a backup"
     ]
 
 

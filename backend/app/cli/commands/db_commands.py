@@ -100,7 +100,7 @@ def upgrade() -> None:
 
 
 @app.command(
-    short_help="Schema, integrity, foreign keys, tables and triggers; exit 1 on a fault.",
+    short_help="Schema, integrity, foreign keys, tables and rules; exit 1 on a fault.",
     epilog="Example: db check\n\nExample: db check --json",
 )
 def check(as_json: Json = False) -> None:

@@ -1,4 +1,4 @@
-"""Backups: whole, of one moment, put back whole; and what the check finds."""
+"""Backups: whole, of one moment, put back whole, and by whoever has the password."""
 
 import shutil
 import sqlite3
@@ -14,7 +14,6 @@ from sqlalchemy.exc import IntegrityError
 from app.core.exceptions import ConfigurationError, DatabaseError, DatabaseUnavailableError
 from app.models.database import (
     SCHEMA_REVISION,
-    downgrade_database,
     make_engine,
     schema_revision,
     session_factory,
@@ -29,7 +28,6 @@ from app.services.database.backup import (
     restore_database,
 )
 from app.services.database.check import check_database
-from tests.calendar_fixtures import CalendarDatabase
 from tests.database_fixtures import (
     PASSWORD,
     Databases,
@@ -275,76 +273,3 @@ def test_a_password_that_would_be_seen_is_refused(
     with pytest.raises(ConfigurationError, match=r"sslpassword, which .* sslkey") as caught:
         postgresql.dump(address.update_query_dict({"sslpassword": "pssst"}), tmp_path / "a.dump")
     assert "pssst" not in str(caught.value)
-
-
-# ── the check ────────────────────────────────────────────────────────────────
-
-
-def _faults(url: str) -> dict[str, str]:
-    return {each.name: " ".join(each.faults) for each in check_database(url) if not each.ok}
-
-
-def test_a_good_database_has_no_faults(calendar_url: str) -> None:
-    assert _faults(calendar_url) == {}
-    assert [finding.name for finding in check_database(calendar_url)] == [
-        "schema",
-        "integrity",
-        "foreign keys",
-        "tables",
-        "triggers",
-    ]
-
-
-def test_an_old_database_and_none_are_found(database_url: str, empty_database_url: str) -> None:
-    assert _faults(empty_database_url) == {"schema": "there is no database yet: run `init-db`"}
-    downgrade_database(database_url, "0003")
-    assert _faults(database_url) == {"schema": "it is at 0003: run `db upgrade`"}
-
-
-def test_orphans_are_found(database_url: str, databases: Databases) -> None:
-    off = {
-        "sqlite": "PRAGMA foreign_keys=OFF",
-        "postgresql": "SET session_replication_role=replica",
-    }
-    engine = make_engine(database_url)
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text(off[databases.kind]))
-        connection.execute(
-            text(
-                "INSERT INTO config (id, key, value, value_type, changed_by) VALUES "
-                "('00000000000000000000000000000001', 'k', '1', 'integer', "
-                "'00000000000000000000000000000009')"
-            )
-        )
-    engine.dispose()
-    assert _faults(database_url) == {
-        "foreign keys": "1 of config.changed_by refer to no row of users"
-    }
-
-
-def test_a_changed_table_and_a_lost_trigger_are_found(
-    database_url: str, databases: Databases
-) -> None:
-    on_table = " ON backtest_runs" if databases.kind == "postgresql" else ""
-    with _raw(database_url) as connection:
-        connection.execute(text("DROP INDEX ix_config_changed_by"))
-        connection.execute(text(f"DROP TRIGGER backtest_runs_immutable{on_table}"))
-    faults = _faults(database_url)
-    assert set(faults) == {"tables", "triggers"}
-    assert "ix_config_changed_by" in faults["tables"]
-    assert "backtest_runs" in faults["triggers"]
-
-
-def test_damage_is_found(calendar_db: CalendarDatabase, tmp_path: Path) -> None:
-    url = calendar_db.copy(tmp_path / "mine.db")
-    with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page,) = db.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name LIKE '%autoindex_calendar_days_1'"
-        ).fetchone()
-        (size,) = db.execute("PRAGMA page_size").fetchone()
-    with (tmp_path / "mine.db").open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * 200)
-    assert "malformed" in _faults(url)["integrity"]
