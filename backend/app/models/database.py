@@ -1,6 +1,5 @@
 """The database: declarative base, engines, sessions, and the way up to the newest schema."""
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,9 +23,9 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -34,10 +33,10 @@ from app.config.private_files import make_private
 from app.config.settings import get_settings
 from app.core.exceptions import (
     ConfigurationError,
-    DatabaseError,
-    DatabaseUnavailableError,
     TradingError,
 )
+from app.models.addresses import database_address, shown_address, sqlite_path
+from app.models.troubles import is_busy, trouble, unavailable, uninitialised
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -70,14 +69,6 @@ _POOL: dict[str, Any] = {
     "pool_pre_ping": True,
     "connect_args": {"options": "-c timezone=utc -c synchronous_commit=on"},
 }
-_NAMES = (
-    "write postgresql://user:password@host/database or sqlite:////folder/file.db, "
-    "or leave it out for a file in data/"
-)
-_POSTGRESQL_SCHEMES = ("postgres", "postgresql")
-_IN_THE_WAY = ("42P07", "42710", "42723")
-_IS_THERE = re.compile(r"^(table|index|trigger) \S+ already exists$")
-"""PostgreSQL's codes, and SQLite's words, for something that is there already."""
 _MIGRATION_LOCK = 0x4D69734D  # any number that no other program takes a lock on
 
 
@@ -146,25 +137,6 @@ def make_engine(url: str) -> Engine:
             "DATABASE_URL names a PostgreSQL database, whose driver is not installed: "
             "`pip install 'psycopg[binary]'` into its environment"
         ) from error
-
-
-def database_address(url: str) -> URL:
-    """`url` taken apart; PostgreSQL, however it is spelled, by the driver psycopg.
-
-    Raises:
-        ConfigurationError: it is no address, or names another kind of database.
-    """
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(
-            f"DATABASE_URL is not an address of a database: {_NAMES}"
-        ) from error
-    if address.drivername in _POSTGRESQL_SCHEMES:
-        return address.set(drivername="postgresql+psycopg")
-    if address.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
-        raise ConfigurationError(f"DATABASE_URL begins with {address.drivername}: {_NAMES}")
-    return address
 
 
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -277,7 +249,7 @@ def _checked_engine(url: str) -> Engine:
     try:
         revision = _revision(engine)
         if revision is None:
-            raise _uninitialised(address)
+            raise uninitialised(address)
         if is_newer(revision):
             raise newer_schema(shown_address(address), revision)
         if revision != SCHEMA_REVISION:
@@ -331,7 +303,7 @@ def _revision(engine: Engine) -> str | None:
         with engine.connect() as connection:
             return _revision_of(connection)
     except DBAPIError as error:
-        raise _trouble(engine.url, error) from error
+        raise trouble(engine.url, error) from error
 
 
 def _revision_of(connection: Connection) -> str | None:
@@ -374,7 +346,7 @@ def _migrate(url: str, revision: str, *, downwards: bool) -> None:
                 raise newer_schema(shown_address(engine.url), before)
             run_migrations(connection, revision, downwards=downwards)
     except DBAPIError as error:
-        raise _trouble(engine.url, error) from error
+        raise trouble(engine.url, error) from error
     finally:
         engine.dispose()
         close_databases()
@@ -409,7 +381,7 @@ def _begin_writing(connection: Connection) -> None:
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         except OperationalError as error:
-            if not _is_busy(error) or perf_counter() > end_s:
+            if not is_busy(error) or perf_counter() > end_s:
                 raise
             sleep(_RETRY_S)
         else:
@@ -434,12 +406,12 @@ def take_turn(db: Session) -> None:
     try:
         _begin_writing(connection)
     except OperationalError as error:
-        raise _unavailable(connection.engine.url, error) from error
+        raise unavailable(connection.engine.url, error) from error
 
 
 def _require_file(address: URL) -> None:
     if not _is_there(address):
-        raise _uninitialised(address)
+        raise uninitialised(address)
 
 
 def _is_there(address: URL) -> bool:
@@ -456,71 +428,3 @@ def _is_there(address: URL) -> bool:
             f"the database {path} cannot be reached: {error.strerror}; mend that, or name another "
             "in DATABASE_URL or, for the default, in DATA_DIR"
         ) from error
-
-
-def sqlite_path(address: URL) -> Path | None:
-    """The file of a SQLite database; None for one in memory, and for PostgreSQL."""
-    in_memory = address.database in (None, "", ":memory:")
-    if address.get_backend_name() != "sqlite" or in_memory:
-        return None
-    return Path(str(address.database))
-
-
-def shown_address(address: URL) -> str:
-    """How messages name a database: its file, or its address without the password."""
-    path = sqlite_path(address)
-    if path is not None:
-        return str(path)
-    secret = [name for name in address.query if "password" in name]
-    return address.difference_update_query(secret).render_as_string(hide_password=True)
-
-
-def _uninitialised(address: URL) -> ConfigurationError:
-    return ConfigurationError(
-        f"the database {shown_address(address)} has not been initialised: run `init-db`"
-    )
-
-
-def _is_busy(error: DBAPIError) -> bool:
-    """Whether SQLite says that another program is writing."""
-    return _sqlite_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _sqlite_code(error: DBAPIError) -> int:
-    """SQLite's primary code of an error; 0 if it is not SQLite's."""
-    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
-
-
-def _trouble(address: URL, error: DBAPIError) -> TradingError:
-    """What an error that the database at `address` gave means to who runs the platform."""
-    shown, reason = shown_address(address), _reason(error)
-    if _sqlite_code(error) in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return ConfigurationError(
-            f"{shown} is not a database, or damaged: {reason}; put a backup in its place with "
-            "`db restore`, or move the file away and run `init-db`"
-        )
-    if getattr(error.orig, "sqlstate", None) in _IN_THE_WAY or _IS_THERE.search(reason):
-        return ConfigurationError(
-            f"the database {shown} holds something of another program: {reason}; name a database "
-            "of the platform's own in DATABASE_URL"
-        )
-    if isinstance(error, OperationalError):
-        return _unavailable(address, error)
-    return DatabaseError(f"the database {shown} refused: {reason}")
-
-
-def _unavailable(address: URL, error: DBAPIError) -> DatabaseUnavailableError:
-    if _is_busy(error):
-        return DatabaseUnavailableError(
-            f"the database {shown_address(address)} is locked: another program writes to it; "
-            "try again when that is done, or end it"
-        )
-    return DatabaseUnavailableError(
-        f"the database {shown_address(address)} does not answer: {_reason(error)}"
-    )
-
-
-def _reason(error: DBAPIError) -> str:
-    """The last line of a connection that failed, whose first name every address that was tried."""
-    lines = str(error.orig).strip().splitlines()
-    return (lines[-1] if isinstance(error, OperationalError) else lines[0]).strip()

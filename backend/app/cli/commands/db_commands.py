@@ -64,7 +64,7 @@ def restore(
     from app.cli.output import console
     from app.config.settings import get_settings
     from app.core.exceptions import ConfigurationError
-    from app.models.database import database_address, shown_address
+    from app.models.addresses import database_address, shown_address
     from app.services.database.backup import inspect_backup, restore_database
 
     shell = shell_around(ctx)

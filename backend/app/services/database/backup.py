@@ -14,15 +14,13 @@ from pathlib import Path
 from app.config.private_files import make_private
 from app.config.settings import sqlite_url
 from app.core.exceptions import ConfigurationError, DatabaseError
+from app.models.addresses import database_address, shown_address, sqlite_path
 from app.models.database import (
     SCHEMA_REVISION,
     close_databases,
-    database_address,
     is_newer,
     newer_schema,
     schema_revision,
-    shown_address,
-    sqlite_path,
     upgrade_database,
 )
 from app.services.database import postgresql, sqlite

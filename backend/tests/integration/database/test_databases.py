@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.exceptions import ConfigurationError, DatabaseUnavailableError
+from app.models.addresses import database_address
 from app.models.database import (
     SCHEMA_REVISION,
-    database_address,
     make_engine,
     schema_revision,
     session_factory,
@@ -48,7 +48,10 @@ def test_the_pool_of_postgresql_keeps_five_and_adds_ten(postgresql_databases) ->
     engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/x", "no address", "postgresql+asyncpg://h/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://localhost/x", "no address", "postgresql+asyncpg://h/x", "postgresql://h:port/x"],
+)
 def test_another_kind_of_database_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL .*postgresql://user:password@host"):
         make_engine(url)
