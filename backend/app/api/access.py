@@ -82,7 +82,9 @@ ACCESS: Mapping[str, Role | None] = {
     "POST /market-data/import": Role.TRADER,
     # session
     "GET /session/data": Role.VIEWER,
+    "GET /session/fills": Role.VIEWER,
     "GET /session/indicators": Role.VIEWER,
+    "GET /session/orders": Role.VIEWER,
     "GET /session/quality": Role.VIEWER,
     # system
     "GET /system/configs": Role.VIEWER,

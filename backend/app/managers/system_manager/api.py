@@ -422,7 +422,8 @@ class SystemManager:
             paused=paused,
             stopwatch=self._stopwatch,
         )
-        self._execution_manager.attach(run.simulation, plan.symbols)
+        names = [entry.name for entry in plan.entries]
+        self._execution_manager.attach(run.simulation, plan.symbols, names)
         return run
 
     def _conclude(self, run: SessionRun) -> None:
