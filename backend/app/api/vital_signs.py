@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.api.platform import Platform
 from app.core.exceptions import TradingError
-from app.models.database import SCHEMA_REVISION, sqlite_path
+from app.models.addresses import sqlite_path
+from app.models.database import SCHEMA_REVISION
 from app.monitoring.metrics import EngineFigures
 from app.services.market_data.parquet_storage import ParquetStorage
 

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,7 +49,7 @@ class Settings(BaseSettings):
         self.validation_dir = HOME / self.validation_dir
         self.session_configs_dir = HOME / self.session_configs_dir
         self.strategies_dir = HOME / self.strategies_dir
-        self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'trading_app.db'}"
+        self.database_url = self.database_url or sqlite_url(self.data_dir / "trading_app.db")
 
     @staticmethod
     def listed(text: str) -> tuple[str, ...]:
@@ -74,6 +75,11 @@ class Settings(BaseSettings):
     def runs_dir(self) -> Path:
         """One folder per run lies in here."""
         return self.data_dir / "runs"
+
+
+def sqlite_url(path: Path) -> str:
+    """The address of the SQLite database in a file, whose name may hold ``%``, ``?`` and ``#``."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 @cache
