@@ -180,9 +180,10 @@ def test_what_is_repeated_to_its_sender_is_short_and_takes_no_time(api: Api) -> 
     client, name = api.anonymous(), "_token" * 10_000
     client.post("/api/v1/auth/login", json={})
     client.get("/no")
+    trader = api.as_("trader")
     began = process_time()
     unknown = client.get(f"/{name}")
-    refused = client.post("/api/v1/auth/login", json={"username": "a", "password": "b", name: 1})
+    refused = trader.post("/api/v1/system/step", json={name: 1})
     many = client.post("/api/v1/auth/login", json={f"_token{n}": 1 for n in range(300)})
     assert process_time() - began < 1.0, "three requests are milliseconds each, not seconds"
     assert [each.status_code for each in (unknown, refused, many)] == [404, 422, 422]
@@ -266,6 +267,7 @@ def chunks(size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
     client = with_echo(other(api, max_body_bytes=10_000))
+    client.headers.update(api.as_("trader").headers)
     for size, status in ((10_000, 200), (11_000, 413)):
         body = chunks(size) if in_chunks else b"x" * size
         answer = client.post("/api/v1/echo", content=body)
@@ -275,6 +277,42 @@ def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
                 "code": "PAYLOAD_TOO_LARGE",
                 "message": "the body is longer than the 10,000 bytes that may be sent here",
             }
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize(
+    ("sender", "path"),
+    [
+        (None, "/api/v1/auth/login"),
+        (None, "/api/v1/system/start"),
+        ("viewer", "/api/v1/system/start"),
+        ("admin", "/api/v1/users"),
+        ("admin", "/api/invitations"),
+        ("trader", "/api/v1/api-keys"),
+        ("trader", "/api/v1/auth/password"),
+    ],
+)
+def test_a_body_is_short_where_nothing_long_is_of_use(
+    api: Api, sender: str | None, path: str, in_chunks: bool
+) -> None:
+    """8 KiB: in it is not even a thousand unknown fields, which take as long as a login."""
+    client = api.as_(sender) if sender else api.anonymous()
+    client.headers["Content-Type"] = "application/json"
+    for size, refused in ((8_000, False), (9_000, True)):
+        body = chunks(size) if in_chunks else b" " * size
+        answer = client.post(path, content=body)
+        assert (answer.status_code == 413) is refused
+        if refused:
+            assert answer.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
+            assert "8,192 bytes" in answer.json()["error"]["message"]
+
+
+def test_of_very_many_fields_only_their_number_is_told(api: Api) -> None:
+    fields = {f"f{number}": 1 for number in range(1_001)}
+    answer = api.as_("trader").post("/api/v1/system/step", json=fields)
+    assert answer.status_code == 422
+    (detail,) = answer.json()["error"]["details"]
+    assert detail == {"field": "body", "message": "1,001 fields; at most 1,000 are read"}
 
 
 @pytest.mark.parametrize(("sender", "status"), [("trader", 422), ("viewer", 413), (None, 413)])
