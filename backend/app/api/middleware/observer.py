@@ -18,7 +18,7 @@ UNMATCHED: Final = "unmatched"
 """What log and figures call a path that is no route's: it may be anything, a secret too."""
 
 Header = tuple[bytes, bytes]
-_EVERYWHERE: Final[tuple[Header, ...]] = (
+EVERYWHERE: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -28,7 +28,7 @@ _EVERYWHERE: Final[tuple[Header, ...]] = (
 _RESPONSES: Final = ("http.response.start", "websocket.http.response.start")
 """The second is a WebSocket's handshake that is answered with an error."""
 _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
+NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
 _POLICY: Final = b"content-security-policy"
 DATA_POLICY: Final[Header] = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 DOCS_POLICY: Final[Header] = (
@@ -131,11 +131,11 @@ def _add_headers(headers: list[Header], scope: Scope, request_id: str, seconds: 
     present = dict(headers)
     headers.append((b"x-request-id", request_id.encode()))
     headers.append((b"x-process-time", b"%.6f" % seconds))
-    headers.extend(_EVERYWHERE)
+    headers.extend(EVERYWHERE)
     if scope["scheme"] in ("https", "wss"):
         headers.append(_HSTS)
     if b"cache-control" not in present:
-        headers.append(_NOT_KEPT)
+        headers.append(NOT_KEPT)
     headers.append(_policy(scope, present))
 
 
