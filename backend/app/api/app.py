@@ -98,6 +98,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=OPENAPI,
+        redirect_slashes=False,
     )
     app.state.platform = platform
     app.state.doors = Doors(networks(settings.trusted_proxies))

@@ -9,7 +9,8 @@ from loguru import logger
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.audit import address_of
+from app.api.access import served_path
+from app.api.audit import address_of, is_behind_tls
 from app.core.shown import shown_path
 from app.monitoring.metrics import Metrics
 
@@ -72,7 +73,10 @@ class Observer:
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["address"] = address_of(HTTPConnection(scope)) or "-"
+        connection = HTTPConnection(scope)
+        state["address"] = address_of(connection) or "-"
+        if is_behind_tls(connection):
+            scope["scheme"] = "wss" if scope["type"] == "websocket" else "https"
         status = 0
 
         async def sending(message: Message) -> None:
@@ -112,11 +116,14 @@ class Observer:
 
 
 def _template(scope: Scope) -> str:
-    """The path of the route that answered; our pages' routes have no parameters."""
+    """The path of the route that answered, or would have; our pages' routes have no parameters."""
     route = scope.get("route")
     if route is not None:
         return str(route.path)
-    return scope["path"] if "endpoint" in scope else UNMATCHED
+    if "endpoint" in scope:
+        return str(scope["path"])
+    method = scope.get("method")
+    return served_path(method, scope["path"]) or UNMATCHED if method else UNMATCHED
 
 
 def _request_id(scope: Scope) -> str:
