@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
@@ -30,6 +31,21 @@ WrittenBody = Annotated[bytes, Depends(_body)]
 """Parameter of a route: the body as it was sent."""
 
 
+def _named(folder: Path, name: str) -> SessionConfig:
+    """The config called `name`; where on the server it lies is told to nobody."""
+    try:
+        return load_session_config(resolve_named(folder, name))
+    except ConfigurationError as error:
+        message, *problems = (_without(text, folder) for text in (str(error), *error.problems))
+        raise ConfigurationError(message, tuple(problems)) from error
+
+
+def _without(text: str, folder: Path) -> str:
+    for place in {str(folder), str(folder.resolve())}:
+        text = text.replace(f"{place}/", "").replace(place, "the server")
+    return text
+
+
 def session_config_of(
     platform: Platform, given: str | Mapping[str, Any], written: bytes
 ) -> SessionConfig:
@@ -45,7 +61,7 @@ def session_config_of(
         ConfigurationError: no such name, or `problems` with every mistake by its path.
     """
     if isinstance(given, str):
-        return load_session_config(resolve_named(platform.settings.session_configs_dir, given))
+        return _named(platform.settings.session_configs_dir, given)
     sent = decode(written.decode(json.detect_encoding(written), "surrogatepass"))["config"]
     _refuse(_too_many(sent))
     config = read_session_config(sent)

@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     rate_limit_per_minute: int = Field(
         1_200, ge=1, description="Requests a minute of each key, user or address."
     )
-    max_body_bytes: int = Field(1_048_576, ge=1_024, description="Longest body of a request.")
+    max_body_bytes: int = Field(
+        1_048_576, ge=1_024, description="Longest body of a trader's or an admin's request."
+    )
 
     def model_post_init(self, _context: object) -> None:
         """Make every path absolute and fill in the default database."""

@@ -1,5 +1,6 @@
 """How uvicorn has to be told to serve the WebSocket: its options, and an end that says goodbye."""
 
+import asyncio  # noqa: TID251  # app/api is where the event loop lives
 import logging
 import socket
 from typing import Any, Final
@@ -8,6 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from app.api.doors import LoopErrors
 from app.api.websocket.gateway import Gateway
 
 _LOG: Final = logging.getLogger("uvicorn.websocket")
@@ -55,6 +57,11 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
         self._gateway: Gateway = app.state.gateway
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start as uvicorn does, with what the event loop has to say kept short."""
+        asyncio.get_running_loop().set_exception_handler(LoopErrors())
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Say goodbye, then end as uvicorn does."""

@@ -3,23 +3,29 @@
 import csv
 import gzip
 import io
+import logging
+import socket
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import anyio
 import polars as pl
 import pytest
+from loguru import logger
 from starlette.testclient import TestClient
 
-from app.api import uploads
+from app.api import http_protocol, uploads
 from app.api.app import create_app
+from app.core.users import Role
 from app.managers.data_manager import DataManager
 from app.managers.data_manager.imports import ImportOrder, Imports
 from app.managers.time_manager.clock import SystemClock
+from app.monitoring.logs import configure_logging
 from tests.api_fixtures import Api
-from tests.system_fixtures import minutes, until
+from tests.system_fixtures import PATIENCE_S, minutes, until
 
 MSFT = "stockcharts/us_equity_1m_MSFT_2016.csv.gz"
 IMPORT = "/api/v1/market-data/import"
@@ -398,6 +404,41 @@ def test_who_goes_away_or_falls_silent_gives_the_place_back(api, trader, monkeyp
             assert 429 not in statuses_after(api, begin, {"type": "http.disconnect"})
     assert list(api.settings.uploads_dir.iterdir()) == []
     assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="AA"))["state"] == "completed"
+
+
+def test_who_goes_away_is_one_line_of_the_log(api) -> None:
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    begin = {"type": "http.request", "body": PART, "more_body": True}
+    assert statuses_after(api, begin, {"type": "http.disconnect"}) == []
+    damaged = {"type": "http.request", "body": b"--b\r\n\r\nno part of it", "more_body": False}
+    assert statuses_after(api, damaged) == [422]
+    logging.getLogger("python_multipart.multipart").warning("skipped %r", b"token=hunter22hunter22")
+    logger.remove()
+    text = path.read_text()
+    assert "Traceback" not in text
+    assert "ERROR" not in text
+    assert f"POST {IMPORT}: who asked has left" in text
+    assert "skipped" in text
+    assert "hunter22" not in text
+
+
+def test_a_file_that_comes_by_the_byte_keeps_no_place(api, live, monkeypatch) -> None:
+    """Each byte in time, but not all of them."""
+    monkeypatch.setattr(http_protocol, "BODY_S", 0.3)
+    host, port = live.address.split(":")
+    token = api.token(Role.TRADER)
+    head = (
+        f"POST {IMPORT} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: multipart/form-data; boundary=a\r\nContent-Length: 100000\r\n\r\n"
+    ).encode()
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
+        slow.sendall(head + PART)
+        until(lambda: any(api.settings.uploads_dir.glob("*/*")))
+        with suppress(OSError):
+            for _ in range(10_000):
+                slow.sendall(b"x")
+                sleep(0.02)
+    until(lambda: not any(api.settings.uploads_dir.iterdir()))
 
 
 def imports_of(api: Api) -> Imports:
