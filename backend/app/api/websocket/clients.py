@@ -45,6 +45,7 @@ class Client:
     `heard` maps each channel to the ``seq`` of its last message that was sent, or that had been
     made when it was subscribed to: a message that does not follow it tells how many are lost.
     Replies and other messages without a channel have a ``seq`` of their own and are never lost.
+    `farewell` is set with the goodbye, which may take long to be sent.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Client:
         self._reply_chars = 0
         self._seq = 0
         self._goodbye: tuple[int, str] | None = None
+        self.farewell = asyncio.Event()
         self._work = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
@@ -119,6 +121,7 @@ class Client:
     def say_goodbye(self, code: CloseCode, reason: str) -> None:
         """Send the replies that wait, and close."""
         self._goodbye = self._goodbye or (code, reason)
+        self.farewell.set()
         self._work.set()
 
     async def room_for_replies(self) -> None:

@@ -1,12 +1,13 @@
 """The door of the WebSocket: lets clients in, hears what they ask, and sees them out."""
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from loguru import logger
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnected, WebSocketState
 
@@ -185,15 +186,16 @@ class _Visit:
     async def _converse(self, client: Client, credential: Auth) -> None:
         self._credential = credential
         sender = asyncio.create_task(_until_gone(client))
-        keeper = asyncio.create_task(self._keep(client))
+        others = [
+            asyncio.create_task(task)
+            for task in (self._hear(client), self._keep(client), client.farewell.wait())
+        ]
         try:
-            await self._hear(client)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(sender), self._limits.goodbye_s)
+            await asyncio.wait([sender, *others], return_when=asyncio.FIRST_COMPLETED)
+            if client.farewell.is_set():
+                await asyncio.wait([sender], timeout=self._limits.goodbye_s)
         finally:
-            keeper.cancel()
-            sender.cancel()
-            await asyncio.gather(keeper, sender, return_exceptions=True)
+            await _end([sender, *others])
 
     async def _hear(self, client: Client) -> None:
         """Act on what the client says, until it has said too much."""
@@ -283,6 +285,15 @@ class _Visit:
         is_key = self._credential.api_key is not None
         if not is_key or self._loop.time() - self._checked_s >= self._limits.key_check_s:
             client.principal = await self._identify(self._credential)
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Let these go no further, and say what went wrong in them."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+            logger.opt(exception=ended).error("a WebSocket was ended by a mistake of the server")
 
 
 async def _until_gone(client: Client) -> None:
