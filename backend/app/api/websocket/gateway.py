@@ -146,9 +146,9 @@ class Gateway:
 
     def unsubscribe(self, client: Client, channels: Iterable[str]) -> None:
         """Let a client hear these no more; a channel nobody hears is forgotten, its count too."""
-        forgotten = False
-        for name in [name for name in channels if name in client.heard]:
-            del client.heard[name]
+        forgotten, left = False, [name for name in dict.fromkeys(channels) if name in client.heard]
+        client.forget(left)
+        for name in left:
             self.figures.subscriptions -= 1
             self._hearers[name].discard(client)
             if not self._hearers[name]:
@@ -238,7 +238,7 @@ class Gateway:
         except (PydanticSerializationError, AttributeError, TypeError, ValueError) as error:
             logger.error("what was published in {} cannot be sent: {}", batch.channel, error)
             return
-        message = Message(channel.name, seq, text)
+        message = Message(channel.name, seq, text, channel.kind.is_snapshot)
         for client in self._hearers[channel.name]:
             client.put(message)
 
