@@ -29,6 +29,8 @@ class Limits:
         login_s: seconds a connection has to say who it is.
         heartbeat_s: seconds between two heartbeats.
         key_check_s: seconds after which an API key is looked up again.
+        key_checks: heartbeats in a row at which a key could not be looked up until its connection
+            is closed.
         goodbye_s: seconds in which clients are told that the server stops.
     """
 
@@ -52,6 +54,7 @@ class Limits:
     login_s: float = 5.0
     heartbeat_s: float = 15.0
     key_check_s: float = 300.0
+    key_checks: int = 20
     goodbye_s: float = 1.0
 
 

@@ -77,6 +77,7 @@ def test_the_limits_are_those_of_the_code():
     assert f"at most the latest {limits.rows}" in PAGE
     assert f"after {limits.login_s:g} s" in PAGE
     assert f"every {limits.heartbeat_s:g} s" in PAGE
+    assert f"closed after {limits.key_checks} of them" in PAGE
     assert f"{limits.share_of_racing:.0%}".replace("%", " %") in PAGE
 
 
