@@ -2,7 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from app.core.instants import utc
 from app.core.users import Role
 from app.services.security.keys import new_api_key, secret_hash
 from tests.api_fixtures import Api
@@ -68,7 +68,7 @@ def test_a_key_that_was_revoked_while_the_database_was_away_is_found_out(
         receive_until(ws, lambda told: told["type"] == "heartbeat" and told["seq"] > 3)
         database.is_down = False
         with api.work() as work:
-            work.api_keys.revoke(key[1], datetime.now(UTC))
+            work.api_keys.revoke(key[1], utc(api.clock.now_ns()))
         told, code, _ = closed(ws)
         assert (error(told[-1])[0], code) == ("UNAUTHENTICATED", 4401)
 
