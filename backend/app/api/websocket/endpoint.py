@@ -258,7 +258,8 @@ class _Visit:
                 new = gateway.subscribe(client, channels)
                 client.reply("subscribed", {"channels": client.heard})
                 if snapshots := [channel for channel in new if channel.kind.is_snapshot]:
-                    self._platform.system.announce_to_newcomers(snapshots)
+                    announce = self._platform.system.announce_to_newcomers
+                    await run_in_threadpool(announce, snapshots)  # it may look into the record
             case protocol.Unsubscribe(channels=names):
                 channels = protocol.parse_channels(names, client.principal.role)
                 gateway.unsubscribe(client, [channel.name for channel in channels])

@@ -2,9 +2,11 @@
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from time import thread_time
+from typing import Any
 
 from loguru import logger
 from pydantic_core import PydanticSerializationError
@@ -13,15 +15,21 @@ from app.api.schemas.errors import ErrorCode
 from app.api.websocket import protocol
 from app.api.websocket.clients import Client, Message
 from app.api.websocket.limits import Limits
-from app.api.websocket.payloads import join
+from app.api.websocket.payloads import Payload, join
 from app.api.websocket.protocol import CloseCode, ProtocolError
-from app.monitoring.channels import Channel
+from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Batch, Hub, Outlet
+from app.monitoring.values import Snapshot
 from app.services.security.addresses import limit_key
 
 _GOING = "the server stops"
 _GATHER_S = 0.002
 """What is published of one instant comes within this, and goes out together."""
+
+_ORDER: Sequence[Kind] = (
+    *(Kind.BARS, Kind.ORDERS, Kind.QUALITY, Kind.POSITIONS, Kind.SESSION, Kind.RUNS, Kind.EVENTS),
+)
+"""In which what comes together goes out: an event is told when all that led to it has been."""
 
 
 class Gateway:
@@ -44,6 +52,7 @@ class Gateway:
         self._hearers: dict[str, set[Client]] = {}
         self._channels: dict[str, Channel] = {}
         self._seqs: Counter[str] = Counter()
+        self._versions: dict[str, int] = {}
         self._per_user: Counter[object] = Counter()
         self._pending: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -154,13 +163,17 @@ class Gateway:
             if not self._hearers[name]:
                 del self._hearers[name], self._channels[name]
                 self._seqs.pop(name, None)
+                self._versions.pop(name, None)
                 forgotten = True
         if forgotten:
             self._want()
 
     def _want(self) -> None:
+        """What is told last is taken first: what came before it cannot be behind it then."""
         if self._outlet is not None:
-            self._outlet.want(self._channels)
+            channels = self._channels.values()
+            ordered = sorted(channels, key=lambda each: _ORDER.index(each.kind), reverse=True)
+            self._outlet.want(channel.name for channel in ordered)
 
     # ── the pump ─────────────────────────────────────────────────────────────
 
@@ -205,7 +218,7 @@ class Gateway:
             self._timer = self._loop.call_at(due_s, self._on_time)
             return
         self._flushed_s, self._cpu_s = now_s, thread_time()
-        for batch in self._outlet.take():
+        for batch in reversed(list(self._outlet.take())):
             self._spread(batch)
 
     def _interval_s(self) -> float:
@@ -220,24 +233,35 @@ class Gateway:
         return min(max(limits.flush_s, cost_s / share), limits.most_flush_s)
 
     def _spread(self, batch: Batch) -> None:
-        """Make one message of a batch and give it to all who hear its channel.
-
-        What had to be left out takes a number too: the gap tells every client.
-        """
+        """Make the messages of a batch and give them to all who hear its channel."""
         channel = self._channels.get(batch.channel)
         if channel is None:
             return
+        lost = 0 if channel.kind.is_snapshot else batch.lost
         try:
-            payload, left_out = join(channel, batch.payloads, most_rows=self.limits.rows)
-            lost = 0 if channel.kind.is_snapshot else batch.lost + left_out
-            self.figures.overrun += lost
-            seq = self._seqs[channel.name] = self._seqs[channel.name] + lost + 1
-            text = protocol.message(
-                channel.kind, seq=seq, now_ns=self.now_ns(), payload=payload, channel=channel.name
-            )
+            for payload, left_out in self._payloads(channel, batch.payloads):
+                self._send(channel, payload, lost + left_out)
+                lost = 0
         except (PydanticSerializationError, AttributeError, TypeError, ValueError) as error:
             logger.error("what was published in {} cannot be sent: {}", batch.channel, error)
-            return
+
+    def _payloads(self, channel: Channel, published: Sequence[Any]) -> Iterable[Payload]:
+        """What is to be told; of snapshots the latest, unless a later one has been told."""
+        if not channel.kind.is_snapshot:
+            return join(channel, published, most_rows=self.limits.rows)
+        latest: Snapshot = max(published, key=attrgetter("version"))
+        if latest.version <= self._versions.get(channel.name, 0):
+            return ()
+        self._versions[channel.name] = latest.version
+        return (Payload(latest.payload),)
+
+    def _send(self, channel: Channel, payload: Mapping[str, Any], lost: int) -> None:
+        """One message, encoded once; what is lost takes numbers too: the gap tells every client."""
+        self.figures.overrun += lost
+        seq = self._seqs[channel.name] = self._seqs[channel.name] + lost + 1
+        text = protocol.message(
+            channel.kind, seq=seq, now_ns=self.now_ns(), payload=payload, channel=channel.name
+        )
         message = Message(channel.name, seq, text, channel.kind.is_snapshot)
         for client in self._hearers[channel.name]:
             client.put(message)

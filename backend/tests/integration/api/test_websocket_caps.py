@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
 from app.core.users import Role
+from app.monitoring.values import OrdersChanged
 from tests.api_fixtures import Api
 from tests.api_server import LiveServer, closed, error, limit, receive, receive_until, say
 from tests.system_fixtures import PATIENCE_S, until
@@ -32,7 +33,7 @@ def test_a_client_that_does_not_read_learns_how_many_it_lost_and_nobody_else_doe
         slow = stack.enter_context(live.client(viewer_token, "orders", max_queue=1))
         fast = stack.enter_context(live.client(viewer_token, "events"))
         for number in range(400):
-            hub.publish("orders", ())
+            hub.publish("orders", OrdersChanged(None, ()))
             hub.publish("events", {"number": number, "filling": filling})
             assert receive(fast)["seq"] == number + 1
         assert hub.figures.lost == 0
