@@ -1,12 +1,13 @@
 """The gateway: takes from the hub what was published, once, and gives it to every client."""
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from time import thread_time
 from typing import Any
+from uuid import UUID
 
 from loguru import logger
 from pydantic_core import PydanticSerializationError
@@ -53,7 +54,8 @@ class Gateway:
         self._channels: dict[str, Channel] = {}
         self._seqs: Counter[str] = Counter()
         self._versions: dict[str, int] = {}
-        self._per_user: Counter[object] = Counter()
+        self._per_user: Counter[UUID] = Counter()
+        self._user_channels: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
         self._pending: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -118,12 +120,18 @@ class Gateway:
         try:
             yield
         finally:
-            self._per_user[user] -= 1
-            self._per_user += Counter()
             self._clients.discard(client)
             self.unsubscribe(client, list(client.heard))
             client.discard()
+            self._leave(user)
             self._rest()
+
+    def _leave(self, user: UUID) -> None:
+        """One connection less; of a user without any nothing is kept."""
+        self._per_user[user] -= 1
+        if not self._per_user[user]:
+            del self._per_user[user]
+            self._user_channels.pop(user, None)
 
     def _refused(self, message: str) -> ProtocolError:
         self.figures.refused += 1
@@ -141,9 +149,14 @@ class Gateway:
         most = self.limits.subscriptions
         if len(client.heard) + len(new) > most:
             raise self._refused(f"a connection may subscribe to {most} channels")
+        heard = self._user_channels[client.principal.user_id]
+        if len(heard.keys() | new.keys()) > self.limits.user_channels:
+            most = self.limits.user_channels
+            raise self._refused(f"the connections of a user may subscribe to {most} channels")
         unheard = {name: channel for name, channel in new.items() if name not in self._channels}
         if len(self._channels) + len(unheard) > self.limits.channels:
             raise self._refused("all connections together subscribe to too many channels")
+        heard.update(new.keys())
         for name in new:
             self._hearers.setdefault(name, set()).add(client)
             client.heard[name] = self._seqs[name]
@@ -157,6 +170,7 @@ class Gateway:
         """Let a client hear these no more; a channel nobody hears is forgotten, its count too."""
         forgotten, left = False, [name for name in dict.fromkeys(channels) if name in client.heard]
         client.forget(left)
+        self._user_channels[client.principal.user_id] -= Counter(left)
         for name in left:
             self.figures.subscriptions -= 1
             self._hearers[name].discard(client)

@@ -13,6 +13,7 @@ class Limits:
         pending_per_address: the same of one address, or of one /64 of IPv6.
         per_user: connections of one user.
         subscriptions: channels of one connection.
+        user_channels: different channels of all connections of one user.
         channels: different channels of all connections together.
         message_bytes: size of a client's message.
         messages_per_s: messages a client may send in the long run; twice as many at once.
@@ -39,6 +40,7 @@ class Limits:
     pending_per_address: int = 8
     per_user: int = 32
     subscriptions: int = 64
+    user_channels: int = 512
     channels: int = 4_096
     message_bytes: int = 16 * 1024
     messages_per_s: float = 20.0

@@ -184,8 +184,8 @@ class SystemManager:
         Raises:
             WrongStateError: no backtest is running.
         """
-        self._replaying("pause").pause()
-        self._tell("run.paused")
+        if self._replaying("pause").pause():
+            self._tell("run.paused")
 
     def resume(self) -> None:
         """Let a paused session go on at its speed; nothing happens if it is not paused.
@@ -193,8 +193,8 @@ class SystemManager:
         Raises:
             WrongStateError: no backtest is running.
         """
-        self._replaying("resume").pace.resume()
-        self._tell("run.resumed")
+        if self._replaying("resume").pace.resume():
+            self._tell("run.resumed")
 
     def step(self) -> None:
         """Play one instant of a paused session, all symbols, and wait until it is played.

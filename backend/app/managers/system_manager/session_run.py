@@ -117,11 +117,15 @@ class SessionRun:
             return True
         return wait_in_looks(self.wait, _STOP_DEADLINE_S) or self.has_decided
 
-    def pause(self) -> None:
-        """Hold before the next instant, and wait for that unless a strategy asks."""
-        self.pace.pause()
+    def pause(self) -> bool:
+        """Hold before the next instant, and wait for that unless a strategy asks.
+
+        False if it was paused already.
+        """
+        was_going = self.pace.pause()
         if current_thread() not in self.threads:
             self.pace.wait_for_rest(_REST_DEADLINE_S)
+        return was_going
 
     def step(self) -> bool:
         """Play one instant of a paused session, and wait for its end; False unless paused."""

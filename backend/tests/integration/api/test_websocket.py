@@ -296,6 +296,21 @@ def test_a_run_is_followed_by_its_id(stored: Api, live: LiveServer, viewer_token
         receive_until(ws, lambda m: m["type"] == "runs" and m["payload"]["state"] == "stopped")
 
 
+def test_what_changes_nothing_is_no_event(stored: Api, live: LiveServer, viewer_token: str) -> None:
+    system = stored.system
+    with live.client(viewer_token, "events") as ws:
+        system.start(config(), paused=True)
+        system.set_speed(1.0)
+        for act in (system.pause, system.resume, system.resume, system.pause, system.pause):
+            act()
+        system.stop()
+        told = receive_until(ws, is_the_end)
+    kinds = [event["kind"] for message in told for event in message["payload"]["events"]]
+    assert kinds == [
+        *("run.started", "run.speed", "run.resumed", "run.paused", "run.stopping", "run.ended"),
+    ]
+
+
 def test_a_strategy_that_fails_is_an_event(
     stored: Api, live: LiveServer, viewer_token: str
 ) -> None:

@@ -97,6 +97,31 @@ def test_subscriptions_are_capped(api: Api, live: LiveServer, viewer_token: str)
         assert api.system.hub.wanted >= {"orders", "events", "session"}
 
 
+def test_channels_of_a_user_are_capped_and_others_have_theirs(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, user_channels=3)
+    with live.client(viewer_token, "orders", "events") as one, live.client(viewer_token) as two:
+        say(two, action="subscribe", channels=["orders", "bars:A:1m"])
+        assert receive(two)["type"] == "subscribed"
+        say(two, action="subscribe", channels=["bars:B:1m"])
+        assert error(receive(two)) == (
+            "RATE_LIMITED",
+            "the connections of a user may subscribe to 3 channels",
+        )
+        with live.client(api.token(Role.ADMIN), "bars:B:1m", "bars:C:1m", "orders"):
+            pass
+        say(one, action="unsubscribe", channels=["orders", "events"])
+        assert receive(one)["type"] == "unsubscribed"
+        say(two, action="subscribe", channels=["bars:B:1m"])  # orders is still heard by this one
+        assert receive(two)["type"] == "subscribed"
+        say(two, action="subscribe", channels=["bars:C:1m"])
+        assert error(receive(two))[0] == "RATE_LIMITED"
+    until(lambda: not api.system.hub.figures.connections)
+    with live.client(viewer_token, "bars:A:1m", "bars:B:1m", "bars:C:1m"):
+        pass
+
+
 def shouted(ws: ClientConnection, said: str, times: int) -> tuple[list[dict[str, Any]], int]:
     """What is answered to who says `said` so often without listening, until it is sent away."""
     with suppress(ConnectionClosed):

@@ -64,7 +64,7 @@ def test_the_limits_are_those_of_the_code():
     for text in (
         f"| {limits.connections}, {limits.per_user} |",
         f"| {limits.pending}, of one address {limits.pending_per_address};",
-        f"| {limits.subscriptions}, {limits.channels:,} |",
+        f"| {limits.subscriptions}, {limits.user_channels}, {limits.channels:,} |",
         f"| {limits.message_bytes // 1024} KiB; at most {limits.subscriptions} channels named;",
         f"| {limits.messages_per_s:g} a second, {2 * limits.messages_per_s:g} at once;",
         f"after {limits.strikes} refusals",
