@@ -41,15 +41,15 @@ class LiveServer:
             timeout_graceful_shutdown=int(PATIENCE_S),
             **(PROTOCOLS | self.options),
         )
-        self._server = Server(config, self.app)
-        self._thread = Thread(target=self._server.run, daemon=True)
+        self.uvicorn = Server(config, self.app)
+        self._thread = Thread(target=self.uvicorn.run, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
-        until(lambda: self._server.started)
+        until(lambda: self.uvicorn.started)
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self.uvicorn.should_exit = True
         self._thread.join(PATIENCE_S)
         assert not self._thread.is_alive()
 
@@ -63,7 +63,7 @@ class LiveServer:
     @property
     def address(self) -> str:
         """Such as ``127.0.0.1:12345``."""
-        host, port = self._server.servers[0].sockets[0].getsockname()
+        host, port = self.uvicorn.servers[0].sockets[0].getsockname()
         return f"{host}:{port}"
 
     def connect(

@@ -147,6 +147,11 @@ class OrderEvents(Sequence[OrderEvent]):
         row = range(len(self))[index] * _EVENT_WIDTH
         return OrderEvent(*self._log[row : row + _EVENT_WIDTH])
 
+    def ids(self, first: int, last: int) -> Sequence[int]:
+        """Order ids of the transitions `first` to `last` (exclusive)."""
+        ids: Sequence[int] = self._log[first * _EVENT_WIDTH : last * _EVENT_WIDTH : _EVENT_WIDTH]
+        return ids
+
     def columns(self) -> tuple[Sequence[int], Sequence[int], Sequence[OrderStatus], Sequence[str]]:
         """Order ids, times, states and causes."""
         ids, times, states, causes = (self._log[n::_EVENT_WIDTH] for n in range(_EVENT_WIDTH))

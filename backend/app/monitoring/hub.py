@@ -60,6 +60,11 @@ class Hub:
         self.figures = Figures()
         self._outlets: tuple[Outlet, ...] = ()
         self._lock = Lock()
+        self._versions = count(1)
+
+    def next_version(self) -> int:
+        """A number for a `Snapshot`, drawn before what it shows is looked at."""
+        return next(self._versions)
 
     def publish(self, channel: str, payload: Any) -> None:
         """Leave `payload` for those who listen to `channel`; never waits."""
@@ -108,7 +113,11 @@ class Outlet:
         return self._lanes.keys()
 
     def want(self, channels: Iterable[str]) -> None:
-        """Listen to these from now on and to no others; what waits in the others is forgotten."""
+        """Listen to these from now on and to no others; what waits in the others is forgotten.
+
+        They are taken in this order: what was published in a later one before anything that is
+        taken of an earlier one is taken with it.
+        """
         self._lanes = {name: self._lanes.get(name, _Lane()) for name in channels}
         self._hub.note_wishes()
 

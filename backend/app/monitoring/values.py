@@ -1,9 +1,29 @@
 """What is told of a run: plain values that never change, made where it happens."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from app.core.data_structures import BarColumns
 from app.core.orders import Order
+
+
+class Snapshot(NamedTuple):
+    """All of something as it was when it was looked at, which was after `version` was drawn.
+
+    Versions are those of `Hub.next_version`. Whoever changes something looks after the change, so
+    of all snapshots the one with the largest version is true, in whatever order they come.
+    """
+
+    version: int
+    payload: Mapping[str, Any]
+
+
+class BarsClosed(NamedTuple):
+    """Bars of one series that closed in a run, oldest first."""
+
+    run_id: str | None
+    bars: BarColumns
 
 
 class OrderState(NamedTuple):
@@ -47,6 +67,14 @@ class OrderState(NamedTuple):
             order.tag,
             order.reason,
         )
+
+
+class OrdersChanged(NamedTuple):
+    """Orders that changed in a run, by id; `left_out` more changed and are not told."""
+
+    run_id: str | None
+    orders: tuple[OrderState, ...]
+    left_out: int = 0
 
 
 def utc_text(time_ns: int) -> str:

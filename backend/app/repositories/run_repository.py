@@ -1,5 +1,6 @@
 """Records of finished runs, to and from the database."""
 
+from collections.abc import Collection
 from dataclasses import fields
 from uuid import UUID
 
@@ -51,6 +52,11 @@ class RunRepository:
         if len(rows) > 1:
             raise ConfigurationError(f"several runs begin with {run_id}: give more of the id")
         return run_of(rows[0])
+
+    def find(self, run_ids: Collection[UUID]) -> tuple[RunRecord, ...]:
+        """Those of `run_ids` that are stored, in any order."""
+        rows = self._db.scalars(select(BacktestRunRow).where(BacktestRunRow.id.in_(run_ids)))
+        return tuple(run_of(row) for row in rows)
 
     def list(self, limit: int = 20) -> tuple[RunRecord, ...]:
         """The runs that finished last, newest first."""

@@ -81,20 +81,24 @@ class Pace:
         """Whether no instant is played unless stepped."""
         return self._is_paused
 
-    def pause(self) -> None:
-        """Hold before the next instant; the one being played is finished."""
+    def pause(self) -> bool:
+        """Hold before the next instant; the one being played is finished. False if it held."""
         with self._changed:
+            was_going = not self._is_paused
             self._keep_time()
             self._is_paused = True
         self._wake()
+        return was_going
 
-    def resume(self) -> None:
-        """Go on at the present speed; steps not yet taken are dropped."""
+    def resume(self) -> bool:
+        """Go on at the present speed; steps not yet taken are dropped. False if it was going."""
         with self._changed:
-            if self._is_paused:
+            was_paused = self._is_paused
+            if was_paused:
                 self._is_paused, self._steps = False, 0
                 self._from_s = self._stopwatch.now_s()
         self._wake()
+        return was_paused
 
     def set_speed(self, speed: float) -> None:
         """Change the speed from now on; a paused session stays paused."""

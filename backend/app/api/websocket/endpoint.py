@@ -1,12 +1,14 @@
 """The door of the WebSocket: lets clients in, hears what they ask, and sees them out."""
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from math import ceil
 from typing import Any
 
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from loguru import logger
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.websockets import WebSocketDisconnected, WebSocketState
 
@@ -20,7 +22,13 @@ from app.api.websocket.gateway import Gateway
 from app.api.websocket.limits import Allowance
 from app.api.websocket.origins import may_connect
 from app.api.websocket.protocol import Auth, CloseCode, ProtocolError
-from app.core.exceptions import AuthenticationError, RateLimitedError, TradingError
+from app.core.exceptions import (
+    AuthenticationError,
+    DatabaseError,
+    DatabaseUnavailableError,
+    RateLimitedError,
+    TradingError,
+)
 from app.core.users import Principal
 from app.services.security.addresses import limit_key
 
@@ -31,6 +39,8 @@ _NO_QUERY = (
 )
 _NOT_OURS = "pages of this origin may not connect: add it to CORS_ORIGINS if they are to"
 _AUTH_FIRST = "the first message says who you are: auth with a `token` or an `api_key`"
+
+_NO_DATABASE = "the database does not answer, so that the key cannot be looked up: try again"
 
 
 @router.websocket("/websocket/stream")
@@ -91,12 +101,9 @@ class _Visit:
                         principal = await self._let_in(offered)
         except TimeoutError:
             await self._turn_away(f"nobody logged in within {self._limits.login_s:g} s")
-        except RateLimitedError as error:
-            await self._accept()
-            await self._turn_away(str(error), CloseCode.RATE_LIMITED, ErrorCode.RATE_LIMITED)
         except TradingError as error:
             await self._accept()
-            await self._turn_away(str(error))
+            await self._turn_away(str(error), *_outcome(error))
         else:
             await self._serve(principal, offered)
 
@@ -131,17 +138,26 @@ class _Visit:
             raise
 
     async def _identify(self, credential: Auth) -> Principal:
-        self._checked_s = self._loop.time()
         users = self._platform.users
-        if credential.api_key is not None:
-            return await run_in_threadpool(users.read_api_key, credential.api_key)
-        return users.read_access_token(credential.token or "")
+        if credential.api_key is None:
+            return users.read_access_token(credential.token or "")
+        try:
+            principal = await run_in_threadpool(users.read_api_key, credential.api_key)
+        except SQLAlchemyError as error:
+            trouble = getattr(error, "orig", None) or type(error).__name__
+            logger.warning("an API key of a WebSocket cannot be looked up: {}", trouble)
+            raise DatabaseUnavailableError(_NO_DATABASE) from None
+        self._checked_s = self._loop.time()
+        return principal
 
     async def _turn_away(
-        self, message: str, code: CloseCode = CloseCode.UNAUTHENTICATED, error: str | None = None
+        self,
+        message: str,
+        code: CloseCode = CloseCode.UNAUTHENTICATED,
+        error: ErrorCode = ErrorCode.UNAUTHENTICATED,
     ) -> None:
         """Say why, and close: to one that is not a client."""
-        body = ErrorBody(code=ErrorCode(error or ErrorCode.UNAUTHENTICATED), message=message)
+        body = ErrorBody(code=error, message=message)
         text = protocol.message(
             "error",
             seq=1,
@@ -170,7 +186,7 @@ class _Visit:
                 await self._converse(client, credential)
         except ProtocolError as refused:
             code = CloseCode.RATE_LIMITED
-            await self._turn_away(str(refused), code, refused.body.code)
+            await self._turn_away(str(refused), code, ErrorCode.RATE_LIMITED)
 
     def _welcome(self, principal: Principal) -> Mapping[str, Any]:
         return {
@@ -185,15 +201,16 @@ class _Visit:
     async def _converse(self, client: Client, credential: Auth) -> None:
         self._credential = credential
         sender = asyncio.create_task(_until_gone(client))
-        keeper = asyncio.create_task(self._keep(client))
+        others = [
+            asyncio.create_task(task)
+            for task in (self._hear(client), self._keep(client), client.farewell.wait())
+        ]
         try:
-            await self._hear(client)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(sender), self._limits.goodbye_s)
+            await asyncio.wait([sender, *others], return_when=asyncio.FIRST_COMPLETED)
+            if client.farewell.is_set():
+                await asyncio.wait([sender], timeout=self._limits.goodbye_s)
         finally:
-            keeper.cancel()
-            sender.cancel()
-            await asyncio.gather(keeper, sender, return_exceptions=True)
+            await _end([sender, *others])
 
     async def _hear(self, client: Client) -> None:
         """Act on what the client says, until it has said too much."""
@@ -241,7 +258,8 @@ class _Visit:
                 new = gateway.subscribe(client, channels)
                 client.reply("subscribed", {"channels": client.heard})
                 if snapshots := [channel for channel in new if channel.kind.is_snapshot]:
-                    self._platform.system.announce_to_newcomers(snapshots)
+                    announce = self._platform.system.announce_to_newcomers
+                    await run_in_threadpool(announce, snapshots)  # it may look into the record
             case protocol.Unsubscribe(channels=names):
                 channels = protocol.parse_channels(names, client.principal.role)
                 gateway.unsubscribe(client, [channel.name for channel in channels])
@@ -258,7 +276,7 @@ class _Visit:
         try:
             principal = await self._let_in(credential)
         except TradingError as error:
-            raise ProtocolError(ErrorCode.UNAUTHENTICATED, str(error)) from None
+            raise ProtocolError(_outcome(error)[1], str(error)) from None
         if principal.user_id != client.principal.user_id:
             raise ProtocolError(
                 ErrorCode.FORBIDDEN, "this connection is another user's; open one of your own"
@@ -267,22 +285,52 @@ class _Visit:
         client.reply("authenticated", self._welcome(principal))
 
     async def _keep(self, client: Client) -> None:
-        """Say now and then that the connection lives, while its client may have it."""
+        """Say now and then that the connection lives, while its client may have it.
+
+        A key that cannot be looked up is asked for again with the next heartbeat, and so on for
+        `Limits.key_checks`: an outage of the database ends nobody at once, and keeps nobody.
+        """
+        failures = 0
         while True:
             await asyncio.sleep(self._limits.heartbeat_s)
             try:
                 await self._look_again(client)
+                failures = 0
             except TradingError as error:
-                client.refuse(ErrorBody(code=ErrorCode.UNAUTHENTICATED, message=str(error)))
-                client.say_goodbye(CloseCode.UNAUTHENTICATED, "the login is over")
-                return
+                failures += 1
+                if not isinstance(error, DatabaseError) or failures == self._limits.key_checks:
+                    code, told = _outcome(error)
+                    client.refuse(ErrorBody(code=told, message=str(error)))
+                    client.say_goodbye(code, "the login is over")
+                    return
             client.heartbeat()
 
     async def _look_again(self, client: Client) -> None:
         """Read the token again; a key now and then, for that asks the database."""
         is_key = self._credential.api_key is not None
         if not is_key or self._loop.time() - self._checked_s >= self._limits.key_check_s:
-            client.principal = await self._identify(self._credential)
+            credential = self._credential
+            principal = await self._identify(credential)
+            if credential is self._credential:  # it was not renewed meanwhile
+                client.principal = principal
+
+
+def _outcome(error: TradingError) -> tuple[CloseCode, ErrorCode]:
+    """How somebody is closed who could not be let in for `error`, and what is told of it."""
+    if isinstance(error, DatabaseError):
+        return CloseCode.TRY_AGAIN_LATER, ErrorCode.DATABASE_ERROR
+    if isinstance(error, RateLimitedError):
+        return CloseCode.RATE_LIMITED, ErrorCode.RATE_LIMITED
+    return CloseCode.UNAUTHENTICATED, ErrorCode.UNAUTHENTICATED
+
+
+async def _end(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Let these go no further, and say what went wrong in them."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception) and not isinstance(ended, WebSocketDisconnect):
+            logger.opt(exception=ended).error("a WebSocket was ended by a mistake of the server")
 
 
 async def _until_gone(client: Client) -> None:

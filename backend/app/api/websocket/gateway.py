@@ -1,10 +1,13 @@
 """The gateway: takes from the hub what was published, once, and gives it to every client."""
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from operator import attrgetter
 from time import thread_time
+from typing import Any
+from uuid import UUID
 
 from loguru import logger
 from pydantic_core import PydanticSerializationError
@@ -13,15 +16,21 @@ from app.api.schemas.errors import ErrorCode
 from app.api.websocket import protocol
 from app.api.websocket.clients import Client, Message
 from app.api.websocket.limits import Limits
-from app.api.websocket.payloads import join
+from app.api.websocket.payloads import Payload, join
 from app.api.websocket.protocol import CloseCode, ProtocolError
-from app.monitoring.channels import Channel
+from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Batch, Hub, Outlet
+from app.monitoring.values import Snapshot
 from app.services.security.addresses import limit_key
 
 _GOING = "the server stops"
 _GATHER_S = 0.002
 """What is published of one instant comes within this, and goes out together."""
+
+_ORDER: Sequence[Kind] = (
+    *(Kind.BARS, Kind.ORDERS, Kind.QUALITY, Kind.POSITIONS, Kind.SESSION, Kind.RUNS, Kind.EVENTS),
+)
+"""In which what comes together goes out: an event is told when all that led to it has been."""
 
 
 class Gateway:
@@ -44,7 +53,9 @@ class Gateway:
         self._hearers: dict[str, set[Client]] = {}
         self._channels: dict[str, Channel] = {}
         self._seqs: Counter[str] = Counter()
-        self._per_user: Counter[object] = Counter()
+        self._versions: dict[str, int] = {}
+        self._per_user: Counter[UUID] = Counter()
+        self._user_channels: defaultdict[UUID, Counter[str]] = defaultdict(Counter)
         self._pending: Counter[str] = Counter()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -109,12 +120,18 @@ class Gateway:
         try:
             yield
         finally:
-            self._per_user[user] -= 1
-            self._per_user += Counter()
             self._clients.discard(client)
             self.unsubscribe(client, list(client.heard))
             client.discard()
+            self._leave(user)
             self._rest()
+
+    def _leave(self, user: UUID) -> None:
+        """One connection less; of a user without any nothing is kept."""
+        self._per_user[user] -= 1
+        if not self._per_user[user]:
+            del self._per_user[user]
+            self._user_channels.pop(user, None)
 
     def _refused(self, message: str) -> ProtocolError:
         self.figures.refused += 1
@@ -132,9 +149,14 @@ class Gateway:
         most = self.limits.subscriptions
         if len(client.heard) + len(new) > most:
             raise self._refused(f"a connection may subscribe to {most} channels")
+        heard = self._user_channels[client.principal.user_id]
+        if len(heard.keys() | new.keys()) > self.limits.user_channels:
+            most = self.limits.user_channels
+            raise self._refused(f"the connections of a user may subscribe to {most} channels")
         unheard = {name: channel for name, channel in new.items() if name not in self._channels}
         if len(self._channels) + len(unheard) > self.limits.channels:
             raise self._refused("all connections together subscribe to too many channels")
+        heard.update(new.keys())
         for name in new:
             self._hearers.setdefault(name, set()).add(client)
             client.heard[name] = self._seqs[name]
@@ -146,21 +168,26 @@ class Gateway:
 
     def unsubscribe(self, client: Client, channels: Iterable[str]) -> None:
         """Let a client hear these no more; a channel nobody hears is forgotten, its count too."""
-        forgotten = False
-        for name in [name for name in channels if name in client.heard]:
-            del client.heard[name]
+        forgotten, left = False, [name for name in dict.fromkeys(channels) if name in client.heard]
+        client.forget(left)
+        self._user_channels[client.principal.user_id] -= Counter(left)
+        for name in left:
             self.figures.subscriptions -= 1
             self._hearers[name].discard(client)
             if not self._hearers[name]:
                 del self._hearers[name], self._channels[name]
                 self._seqs.pop(name, None)
+                self._versions.pop(name, None)
                 forgotten = True
         if forgotten:
             self._want()
 
     def _want(self) -> None:
+        """What is told last is taken first: what came before it cannot be behind it then."""
         if self._outlet is not None:
-            self._outlet.want(self._channels)
+            channels = self._channels.values()
+            ordered = sorted(channels, key=lambda each: _ORDER.index(each.kind), reverse=True)
+            self._outlet.want(channel.name for channel in ordered)
 
     # ── the pump ─────────────────────────────────────────────────────────────
 
@@ -205,7 +232,7 @@ class Gateway:
             self._timer = self._loop.call_at(due_s, self._on_time)
             return
         self._flushed_s, self._cpu_s = now_s, thread_time()
-        for batch in self._outlet.take():
+        for batch in reversed(list(self._outlet.take())):
             self._spread(batch)
 
     def _interval_s(self) -> float:
@@ -220,25 +247,36 @@ class Gateway:
         return min(max(limits.flush_s, cost_s / share), limits.most_flush_s)
 
     def _spread(self, batch: Batch) -> None:
-        """Make one message of a batch and give it to all who hear its channel.
-
-        What had to be left out takes a number too: the gap tells every client.
-        """
+        """Make the messages of a batch and give them to all who hear its channel."""
         channel = self._channels.get(batch.channel)
         if channel is None:
             return
+        lost = 0 if channel.kind.is_snapshot else batch.lost
         try:
-            payload, left_out = join(channel, batch.payloads, most_rows=self.limits.rows)
-            lost = 0 if channel.kind.is_snapshot else batch.lost + left_out
-            self.figures.overrun += lost
-            seq = self._seqs[channel.name] = self._seqs[channel.name] + lost + 1
-            text = protocol.message(
-                channel.kind, seq=seq, now_ns=self.now_ns(), payload=payload, channel=channel.name
-            )
+            for payload, left_out in self._payloads(channel, batch.payloads):
+                self._send(channel, payload, lost + left_out)
+                lost = 0
         except (PydanticSerializationError, AttributeError, TypeError, ValueError) as error:
             logger.error("what was published in {} cannot be sent: {}", batch.channel, error)
-            return
-        message = Message(channel.name, seq, text)
+
+    def _payloads(self, channel: Channel, published: Sequence[Any]) -> Iterable[Payload]:
+        """What is to be told; of snapshots the latest, unless a later one has been told."""
+        if not channel.kind.is_snapshot:
+            return join(channel, published, most_rows=self.limits.rows)
+        latest: Snapshot = max(published, key=attrgetter("version"))
+        if latest.version <= self._versions.get(channel.name, 0):
+            return ()
+        self._versions[channel.name] = latest.version
+        return (Payload(latest.payload),)
+
+    def _send(self, channel: Channel, payload: Mapping[str, Any], lost: int) -> None:
+        """One message, encoded once; what is lost takes numbers too: the gap tells every client."""
+        self.figures.overrun += lost
+        seq = self._seqs[channel.name] = self._seqs[channel.name] + lost + 1
+        text = protocol.message(
+            channel.kind, seq=seq, now_ns=self.now_ns(), payload=payload, channel=channel.name
+        )
+        message = Message(channel.name, seq, text, channel.kind.is_snapshot)
         for client in self._hearers[channel.name]:
             client.put(message)
 

@@ -13,6 +13,7 @@ class Limits:
         pending_per_address: the same of one address, or of one /64 of IPv6.
         per_user: connections of one user.
         subscriptions: channels of one connection.
+        user_channels: different channels of all connections of one user.
         channels: different channels of all connections together.
         message_bytes: size of a client's message.
         messages_per_s: messages a client may send in the long run; twice as many at once.
@@ -29,6 +30,8 @@ class Limits:
         login_s: seconds a connection has to say who it is.
         heartbeat_s: seconds between two heartbeats.
         key_check_s: seconds after which an API key is looked up again.
+        key_checks: heartbeats in a row at which a key could not be looked up until its connection
+            is closed.
         goodbye_s: seconds in which clients are told that the server stops.
     """
 
@@ -37,6 +40,7 @@ class Limits:
     pending_per_address: int = 8
     per_user: int = 32
     subscriptions: int = 64
+    user_channels: int = 512
     channels: int = 4_096
     message_bytes: int = 16 * 1024
     messages_per_s: float = 20.0
@@ -52,6 +56,7 @@ class Limits:
     login_s: float = 5.0
     heartbeat_s: float = 15.0
     key_check_s: float = 300.0
+    key_checks: int = 20
     goodbye_s: float = 1.0
 
 

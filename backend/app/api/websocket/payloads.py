@@ -1,46 +1,70 @@
-"""Payloads of the channels: what was published since the last message, as one JSON object."""
+"""Payloads of the channels: what was published since the last message, as JSON objects."""
 
-from collections.abc import Mapping, Sequence, Sized
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from app.core.data_structures import BarColumns
 from app.monitoring.channels import Channel, Kind
-from app.monitoring.values import OrderState, utc_text
+from app.monitoring.values import BarsClosed, OrdersChanged, OrderState, utc_text
 
 _MS_NS = 1_000_000
 
 
-def join(
-    channel: Channel, published: Sequence[Any], *, most_rows: int
-) -> tuple[Mapping[str, Any], int]:
-    """One payload of everything published, and how many publications are not whole in it.
+class Payload(NamedTuple):
+    """What one message tells; `left_out` is how much that was published is not in it."""
 
-    Of snapshots the latest counts, and what came before is in it; of bars and orders at most
-    `most_rows`, the latest.
+    payload: Mapping[str, Any]
+    left_out: int = 0
+
+
+def join(channel: Channel, published: Sequence[Any], *, most_rows: int) -> Iterator[Payload]:
+    """Payloads of everything published in a channel that is not one of snapshots.
+
+    Of bars and orders one for each run, with at most `most_rows`, the latest. What is left out
+    is counted in orders, in publications of bars.
     """
-    if channel.kind.is_snapshot:
-        return published[-1], 0
     if channel.kind is Kind.EVENTS:
-        return {"events": list(published)}, 0
-    kept = _latest(published, most_rows)
-    left_out = len(published) - len(kept)
-    if channel.kind is Kind.BARS:
-        bars = BarColumns.concatenate(list(kept))
-        first = max(0, len(bars) - most_rows)
-        return _bars(channel, bars.slice(first, len(bars))), left_out + (first > 0)
-    return {"orders": [_order(each) for orders in kept for each in orders]}, left_out
+        yield Payload({"events": list(published)})
+        return
+    for run_id, group in groupby(published, key=attrgetter("run_id")):
+        told = list(group)
+        joined = (
+            _bars(channel, told, most_rows)
+            if channel.kind is Kind.BARS
+            else _orders(told, most_rows)
+        )
+        yield joined._replace(payload={**joined.payload, "run_id": run_id})
 
 
-def _latest(published: Sequence[Sized], most: int) -> Sequence[Any]:
-    """The last of `published` with together at most `most` rows; the very last in any case."""
-    first, rows = len(published) - 1, len(published[-1])
-    while first and rows + len(published[first - 1]) <= most:
+def _latest(rows: Sequence[int], most: int) -> int:
+    """The first of the last publications that together have at most `most` rows.
+
+    The very last in any case.
+    """
+    first, kept = len(rows) - 1, rows[-1]
+    while first and kept + rows[first - 1] <= most:
         first -= 1
-        rows += len(published[first])
-    return published[first:]
+        kept += rows[first]
+    return first
 
 
-def _bars(channel: Channel, bars: BarColumns) -> Mapping[str, Any]:
+def _bars(channel: Channel, told: Sequence[BarsClosed], most_rows: int) -> Payload:
+    first = _latest([len(each.bars) for each in told], most_rows)
+    bars = BarColumns.concatenate([each.bars for each in told[first:]])
+    cut = max(0, len(bars) - most_rows)
+    return Payload(_columns(channel, bars.slice(cut, len(bars))), first + (cut > 0))
+
+
+def _orders(told: Sequence[OrdersChanged], most_rows: int) -> Payload:
+    first = _latest([len(each.orders) for each in told], most_rows)
+    left_out = sum(len(each.orders) for each in told[:first]) + sum(each.left_out for each in told)
+    orders = [_order(order) for each in told[first:] for order in each.orders]
+    return Payload({"orders": orders}, left_out)
+
+
+def _columns(channel: Channel, bars: BarColumns) -> Mapping[str, Any]:
     """Columns of equal length, oldest bar first; times are UTC milliseconds."""
     symbol, interval = channel.series or ("", "")
     return {

@@ -37,6 +37,7 @@ class CloseCode(IntEnum):
     """Why the server closes a connection."""
 
     GOING_AWAY = 1001
+    TRY_AGAIN_LATER = 1013
     UNAUTHENTICATED = 4401
     RATE_LIMITED = 4429
 

@@ -21,13 +21,23 @@ from app.managers.execution_manager import ExecutionManager
 from app.managers.system_manager.conclusion import make_info, make_record, outcome
 from app.managers.system_manager.figures import EndedRuns, session_figures
 from app.managers.system_manager.record_keeping import Recorder
-from app.managers.system_manager.run_feed import event, publish_status
+from app.managers.system_manager.run_feed import (
+    SessionSight,
+    event,
+    publish_record,
+    publish_status,
+)
 from app.managers.system_manager.run_queue import RunQueue
 from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
-from app.managers.system_manager.session_scores import SessionScore, latest_scores, scores_of
+from app.managers.system_manager.session_scores import (
+    SessionScore,
+    latest_scores,
+    mean_scores,
+    scores_of,
+)
 from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wiring import Unwatched
 from app.managers.system_manager.wording import explained
@@ -45,6 +55,7 @@ from app.monitoring.channels import Channel, Kind
 from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.monitoring.telling import harmless
+from app.repositories.run_repository import RunRepository
 from app.research.honesty_report import HonestyReport
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
@@ -145,10 +156,11 @@ class SystemManager:
             session = self._config(config)
             if paused:
                 _require_steerable(session, "start paused")
+            run_id = uuid4()
             with self._database() as db:
-                run = self._prepare(session, db, paused=paused)
+                run = self._prepare(session, db, run_id, paused=paused)
             self._reason, self.result, self.record = None, None, None
-            self._run_id, self._started_ns = uuid4(), self._clock.now_ns()
+            self._run_id, self._started_ns = run_id, self._clock.now_ns()
             self._run = run
             logger.info("session {} starts: run {}", session.session_name, self._run_id)
             run.start()
@@ -179,8 +191,8 @@ class SystemManager:
         Raises:
             WrongStateError: no backtest is running.
         """
-        self._replaying("pause").pause()
-        self._tell("run.paused")
+        if self._replaying("pause").pause():
+            self._tell("run.paused")
 
     def resume(self) -> None:
         """Let a paused session go on at its speed; nothing happens if it is not paused.
@@ -188,8 +200,8 @@ class SystemManager:
         Raises:
             WrongStateError: no backtest is running.
         """
-        self._replaying("resume").pace.resume()
-        self._tell("run.resumed")
+        if self._replaying("resume").pace.resume():
+            self._tell("run.resumed")
 
     def step(self) -> None:
         """Play one instant of a paused session, all symbols, and wait until it is played.
@@ -334,9 +346,15 @@ class SystemManager:
         self._publish_status(self.hub.wanted)
 
     def announce_to_newcomers(self, channels: Collection[Channel]) -> None:
-        """Tell in these channels of snapshots, and in no others, what is now."""
+        """Tell in these channels of snapshots, and in no others, what is now.
+
+        Of a run that is known no more, what the record has of it, which takes its time.
+        """
         self._publish_status(frozenset(channel.name for channel in channels))
-        self._run_queue.announce(channel.run_id for channel in channels if channel.run_id)
+        run_ids = {channel.run_id for channel in channels if channel.run_id}
+        known = self._run_queue.announce(run_ids)
+        if recorded := run_ids - known - ({self._run_id} if self._run else set()):
+            self._publish_records(recorded)
 
     def honesty(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> HonestyReport:
         """Run a session under naive, its own and pessimistic assumptions; nothing is recorded.
@@ -352,8 +370,22 @@ class SystemManager:
 
     @harmless
     def _publish_status(self, channels: Collection[str]) -> None:
-        run_id = self._run_id if self._run else None
-        publish_status(self.hub, self.status(), self.session_quality, run_id, channels)
+        sight = SessionSight(
+            status=self.status, ticket=self.session_ticket, quality=self._mean_scores
+        )
+        publish_status(self.hub, sight, channels)
+
+    @harmless
+    def _publish_records(self, run_ids: Collection[UUID]) -> None:
+        version = self.hub.next_version()
+        with self._database() as db:
+            found = RunRepository(db).find(run_ids)
+        for record in found:
+            publish_record(self.hub, version, record)
+
+    def _mean_scores(self) -> dict[str, float | None]:
+        run = self._run
+        return mean_scores(run) if run else {}
 
     def _run_state(self, run: SessionRun) -> RunState:
         if run.ended.is_set():
@@ -396,9 +428,10 @@ class SystemManager:
 
     @harmless
     def _tell(self, kind: str, **more: Any) -> None:
-        """Tell of a change of state, and what the state is now."""
+        """Tell what the state is now, and what changed it."""
         if not self.hub.wanted:
             return
+        self.announce()
         status = self.status()
         happened = event(
             kind,
@@ -409,7 +442,6 @@ class SystemManager:
             **more,
         )
         self.hub.publish(Kind.EVENTS, happened)
-        self.announce()
 
     def _config(self, config: str | Path | Mapping[str, Any] | SessionConfig) -> SessionConfig:
         if isinstance(config, SessionConfig):
@@ -425,7 +457,9 @@ class SystemManager:
     def _database(self) -> Session:
         return session_factory(self._settings.database_url)()
 
-    def _prepare(self, config: SessionConfig, db: Session, *, paused: bool) -> SessionRun:
+    def _prepare(
+        self, config: SessionConfig, db: Session, run_id: UUID, *, paused: bool
+    ) -> SessionRun:
         set_market(self._time_manager, db, config)
         plan = plan_session(
             config,
@@ -442,6 +476,7 @@ class SystemManager:
             streams=self._data_manager.streams,
             conclude=self._conclude,
             live=None if is_replay else LiveSource(self._storage.version, self._clock.now_ns),
+            run_id=run_id,
             hub=self.hub,
             announce=self._on_change,
             paused=paused,

@@ -1,10 +1,13 @@
 """What the deciding thread leaves in the hub: bars that closed, orders that changed."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 from typing import Any
 from uuid import UUID
 
+from app.core.run_record import RunRecord
 from app.core.session_data import SeriesKey, SessionData
 from app.managers.system_manager.run_ticket import RunTicket
 from app.managers.system_manager.session_plan import SessionPlan
@@ -12,12 +15,18 @@ from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wording import in_words
 from app.monitoring.channels import Kind, bars_channel, run_channel
 from app.monitoring.hub import Hub
-from app.monitoring.values import OrderState, utc_text
+from app.monitoring.values import (
+    BarsClosed,
+    OrdersChanged,
+    OrderState,
+    Snapshot,
+    utc_text,
+)
 from app.services.simulation.simulation import Simulation
 from app.threads.progress import RunProgress
 
 MOST_ORDERS = 256
-"""Orders told at once; of more, those that changed last."""
+"""Orders told at once; of more, those that changed last, and how many more there are."""
 _RACING_EVERY_S = 0.05
 
 
@@ -28,8 +37,11 @@ class RunFeed:
     session hears what happens from then on: what was before is asked for, not told.
     """
 
-    def __init__(self, hub: Hub, simulation: Simulation, plan: SessionPlan) -> None:
+    def __init__(
+        self, hub: Hub, simulation: Simulation, plan: SessionPlan, run_id: UUID | None = None
+    ) -> None:
         self._hub = hub
+        self._run_id = None if run_id is None else str(run_id)
         self._simulation = simulation
         self._symbols = plan.symbols
         self._strategies = tuple(entry.name for entry in plan.entries)
@@ -72,23 +84,20 @@ class RunFeed:
             bars = data.get_bars(*key)
             first = int(bars.end_ns.searchsorted(since_ns, "right"))
             if first < len(bars):
-                self._hub.publish(channel, bars.slice(first, len(bars)))
+                closed = BarsClosed(self._run_id, bars.slice(first, len(bars)))
+                self._hub.publish(channel, closed)
 
     def _tell_orders(self, first: int) -> None:
         exchange = self._simulation.exchange
-        events, changed = exchange.events(), set[int]()
-        for row in range(self._transitions - 1, first - 1, -1):
-            changed.add(events[row].order_id)
-            if len(changed) == MOST_ORDERS:
-                break
-        orders = exchange.orders
-        self._hub.publish(
-            Kind.ORDERS,
-            tuple(
-                OrderState.of(order, self._strategies[order.strategy], self._symbols[order.symbol])
-                for order in (orders[order_id - 1] for order_id in sorted(changed))
-            ),
+        ids = exchange.events().ids(first, self._transitions)
+        changed = dict.fromkeys(reversed(ids))
+        told, orders = sorted(islice(changed, MOST_ORDERS)), exchange.orders
+        states = tuple(
+            OrderState.of(order, self._strategies[order.strategy], self._symbols[order.symbol])
+            for order in (orders[order_id - 1] for order_id in told)
         )
+        left_out = len(changed) - len(told)
+        self._hub.publish(Kind.ORDERS, OrdersChanged(self._run_id, states, left_out))
 
     def _tell_failures(self) -> None:
         failures = self._simulation.stepper.failures
@@ -96,6 +105,7 @@ class RunFeed:
             failed = event(
                 "strategy.failed",
                 time_ns=failure.time_ns,
+                run_id=self._run_id,
                 strategy=failure.name,
                 message=in_words(failure.error),
             )
@@ -108,42 +118,77 @@ def event(kind: str, *, time_ns: int, **more: Any) -> Mapping[str, Any]:
     return {"kind": kind, "time": utc_text(time_ns), **more}
 
 
-def publish_status(
-    hub: Hub,
-    status: SystemStatus,
-    quality: Callable[[], Mapping[str, float | None]],
-    run_id: UUID | None,
-    channels: Collection[str],
-) -> None:
-    """Leave what is now in every channel of snapshots of the session that is in `channels`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSight:
+    """The session that runs, or ran last, as it is whenever it is looked at.
 
-    `quality` tells per symbol the percent of the expected minutes that are there, None if not yet
-    known. `run_id` is that of the session that runs or ran last; None before the first.
+    `quality` is per symbol, in percent; None where nothing is known yet. `ticket` is None before
+    the first session.
     """
-    run = {"run_id": run_id and str(run_id), **_session_state(status)}
+
+    status: Callable[[], SystemStatus]
+    ticket: Callable[[], RunTicket | None]
+    quality: Callable[[], Mapping[str, float | None]]
+
+
+def publish_status(hub: Hub, sight: SessionSight, channels: Collection[str]) -> None:
+    """Leave what is now in every channel of snapshots of the session that is in `channels`."""
+    version, status = hub.next_version(), sight.status()
+    run_id = {"run_id": status.run_id and str(status.run_id)}
     told: Mapping[str, Callable[[], Mapping[str, Any]]] = {
-        Kind.SESSION: lambda: run,
-        run_channel(run_id) if run_id else "": lambda: run,
-        Kind.POSITIONS: lambda: _positions(status),
-        Kind.QUALITY: lambda: {"quality_pct": quality()},
+        Kind.SESSION: lambda: run_id | _session_state(status),
+        Kind.POSITIONS: lambda: run_id | _positions(status),
+        Kind.QUALITY: lambda: run_id | {"quality_pct": sight.quality()},
     }
     for channel, make in told.items():
         if channel in channels:
-            hub.publish(channel, make())
+            hub.publish(channel, Snapshot(version, make()))
+    if status.run_id is not None and run_channel(status.run_id) in channels:
+        ticket = sight.ticket()
+        if ticket is not None:
+            publish_ticket(hub, version, ticket, notice=status.notice, speed=status.speed)
 
 
-def publish_ticket(hub: Hub, ticket: RunTicket) -> None:
-    """Leave how far a run of the queue is in its channel; only for who listens to it."""
+def publish_ticket(
+    hub: Hub, version: int, ticket: RunTicket, *, notice: str | None = None, speed: float = 0.0
+) -> None:
+    """Leave how far a run is in its channel; only for who listens to it.
+
+    `version` was drawn before `ticket` was made.
+    """
     state = {
         "run_id": str(ticket.id),
         "state": ticket.state,
         "session_name": ticket.session_name,
         "mode": ticket.mode,
         "reason": ticket.reason,
+        "notice": notice,
+        "speed": speed,
+    }
+    hub.publish(run_channel(ticket.id), Snapshot(version, state | _how_far(ticket.progress)))
+
+
+def publish_record(hub: Hub, version: int, record: RunRecord) -> None:
+    """Leave what a run that is over came to in its channel; null is what its record has not."""
+    state = {
+        "run_id": str(record.id),
+        "state": record.status,
+        "session_name": record.session_name,
+        "mode": record.mode,
+        "reason": record.reason,
         "notice": None,
         "speed": 0.0,
+        "session": record.last_session and record.last_session.isoformat(),
+        "now": None,
+        "sessions_done": record.sessions,
+        "sessions_total": record.sessions if record.status == "completed" else None,
+        "bars": record.bars,
+        "bars_per_s": None,
+        "equity": record.metrics.get("final_equity"),
+        "pnl": record.metrics.get("net_profit"),
+        "orders": None,
     }
-    hub.publish(run_channel(ticket.id), state | _how_far(ticket.progress))
+    hub.publish(run_channel(record.id), Snapshot(version, state))
 
 
 def _session_state(status: SystemStatus) -> dict[str, Any]:
@@ -172,7 +217,7 @@ def _how_far(progress: RunProgress) -> dict[str, Any]:
     }
 
 
-def _positions(status: SystemStatus) -> Mapping[str, Any]:
+def _positions(status: SystemStatus) -> dict[str, Any]:
     progress = status.progress
     if progress is None:
         return {"time": None, "equity": None, "pnl": None, "positions": []}

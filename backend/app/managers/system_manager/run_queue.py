@@ -234,17 +234,18 @@ class RunQueue:
         add_unplayed(job.unplayed_record(self._settings.runs_dir), self._settings)
         return job.ticket()
 
-    def announce(self, run_ids: Iterable[UUID]) -> None:
-        """Tell those who listen how far these are now; what changes is told when it does.
+    def announce(self, run_ids: Iterable[UUID]) -> set[UUID]:
+        """Tell those who listen how far these are now, those that are known here: their ids.
 
         Each costs a look into two dictionaries, for anybody may ask for any number of runs
         there are not. Which place a run has is not told.
         """
+        version = self._hub.next_version()
         with self._changed:
-            found = [self._as_it_is(run_id) for run_id in run_ids]
+            found = [ticket for run_id in run_ids if (ticket := self._as_it_is(run_id))]
         for ticket in found:
-            if ticket is not None:
-                publish_ticket(self._hub, ticket)
+            publish_ticket(self._hub, version, ticket)
+        return {ticket.id for ticket in found}
 
     def figures(self) -> EngineFigures:
         """What monitoring shows of the runs of this queue."""
@@ -427,7 +428,7 @@ class RunQueue:
     @harmless
     def _tell(self, job: PlannedRun) -> None:
         if run_channel(job.id) in self._hub.wanted:
-            publish_ticket(self._hub, job.ticket())
+            publish_ticket(self._hub, self._hub.next_version(), job.ticket())
 
     def _forget(self, job: PlannedRun) -> None:
         """Let go of everything a run holds but its ticket."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sized
 from functools import partial
 from threading import TIMEOUT_MAX, Event, Lock, current_thread
 from time import perf_counter
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.core.instants import utc
@@ -35,7 +36,7 @@ class SessionRun:
 
     `conclude` is called in the coordinator's thread when all has been decided; `ended` is set
     when the last thread that matters is over, however it ended. `live` is what a session goes by
-    that is not a backtest. What happens is left in `hub`;
+    that is not a backtest. What happens is left in `hub`, told of `run_id`;
     `announce` is called when the state of the run or its progress has changed, in the thread
     it changed in.
     """
@@ -49,6 +50,7 @@ class SessionRun:
         streams: BarStreams,
         conclude: Callable[["SessionRun"], None],
         live: LiveSource | None = None,
+        run_id: UUID | None = None,
         hub: Hub | None = None,
         announce: Callable[[], None] = lambda: None,
         paused: bool = False,
@@ -62,7 +64,7 @@ class SessionRun:
         self.simulation = simulation_of(plan, streams.wanted_series(plan.symbols))
         streams.restart()
         self._streams = streams
-        self._tell = harmless(RunFeed(hub or Hub(), self.simulation, plan).publish)
+        self._tell = harmless(RunFeed(hub or Hub(), self.simulation, plan, run_id).publish)
         self._announce = announce
         self._conclude = conclude
         self._ending = Lock()
@@ -115,11 +117,15 @@ class SessionRun:
             return True
         return wait_in_looks(self.wait, _STOP_DEADLINE_S) or self.has_decided
 
-    def pause(self) -> None:
-        """Hold before the next instant, and wait for that unless a strategy asks."""
-        self.pace.pause()
+    def pause(self) -> bool:
+        """Hold before the next instant, and wait for that unless a strategy asks.
+
+        False if it was paused already.
+        """
+        was_going = self.pace.pause()
         if current_thread() not in self.threads:
             self.pace.wait_for_rest(_REST_DEADLINE_S)
+        return was_going
 
     def step(self) -> bool:
         """Play one instant of a paused session, and wait for its end; False unless paused."""

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.core.types import Floats
 from app.managers.system_manager.session_run import SessionRun
 
 
@@ -46,3 +47,20 @@ def latest_scores(run: SessionRun) -> dict[str, float | None]:
         symbol: None if percent != percent else percent  # noqa: PLR0124  # NaN: not scored
         for symbol, percent in percents.items()
     }
+
+
+def mean_scores(run: SessionRun) -> dict[str, float | None]:
+    """Per symbol of a run, the mean of `scores_of`; None while nothing was scored."""
+    now = run.board.latest.session
+    if now is None:
+        return dict.fromkeys(run.plan.symbols)
+    first, dates = run.plan.first_session, run.plan.sessions.dates
+    end = int(np.searchsorted(dates, np.datetime64(now), "right"))
+    return {
+        symbol: _mean(percents[first:end]) for symbol, percents in run.quality.percentages.items()
+    }
+
+
+def _mean(percents: Floats) -> float | None:
+    known = percents[~np.isnan(percents)]
+    return float(known.mean()) if len(known) else None

@@ -285,8 +285,7 @@ def test_orders_and_snapshots_of_a_session_at_full_speed(
     with live.client(viewer_token, *channels) as ws:
         stored.system.start(config(strategies=buyer))
         told = receive_until(ws, is_the_end)
-        while not is_all_told(latest := {each["type"]: each["payload"] for each in told}):
-            told.append(receive(ws))
+    latest = {each["type"]: each["payload"] for each in told}  # an event comes last
     (order,) = latest["orders"]["orders"]
     assert order["strategy"] == "buyer"
     assert order["status"] == "filled"
@@ -294,19 +293,17 @@ def test_orders_and_snapshots_of_a_session_at_full_speed(
     assert order["fill_price"] == BARS.open[5]  # decided at the close of bar 5, filled at the next
     assert latest["positions"]["positions"] == [{"symbol": "AAPL", "quantity": 10.0}]
     assert latest["positions"]["pnl"] == pytest.approx(10 * (BARS.close[-1] - BARS.open[5]))
-    assert latest["quality"] == {"quality_pct": {"AAPL": 100.0}}
+    assert latest["quality"]["quality_pct"] == {"AAPL": 100.0}
+    assert stored.system.record is not None
+    run_id = str(stored.system.record.id)
+    assert {payload.get("run_id", run_id) for payload in latest.values()} == {run_id}
+    assert {e["run_id"] for m in told for e in m["payload"].get("events", ())} == {run_id}
     session = latest["session"]
     assert (session["state"], session["bars"], session["sessions_done"]) == ("STOPPED", 780, 2)
     kinds = [
         event["kind"] for m in told if m["type"] == "events" for event in m["payload"]["events"]
     ]
     assert kinds == ["run.started", "run.ended"]
-
-
-def is_all_told(latest: dict[str, Any]) -> bool:
-    """Whether the snapshots are those of the end too: they come with its event, or just after."""
-    session, positions = latest["session"], latest["positions"]
-    return session["state"] == "STOPPED" and positions["time"] == session["now"]
 
 
 def test_a_run_is_followed_by_its_id(stored: Api, live: LiveServer, viewer_token: str) -> None:
@@ -316,9 +313,24 @@ def test_a_run_is_followed_by_its_id(stored: Api, live: LiveServer, viewer_token
         say(ws, action="subscribe", channels=[f"runs:{run_id}", f"runs:{uuid4()}"])
         told = receive_until(ws, lambda message: message["type"] == "runs")[-1]
         assert told["channel"] == f"runs:{run_id}"
-        assert told["payload"]["state"] == "PAUSED"
+        assert told["payload"]["state"] == "running"
         stored.system.stop()
-        receive_until(ws, lambda m: m["type"] == "runs" and m["payload"]["state"] == "STOPPED")
+        receive_until(ws, lambda m: m["type"] == "runs" and m["payload"]["state"] == "stopped")
+
+
+def test_what_changes_nothing_is_no_event(stored: Api, live: LiveServer, viewer_token: str) -> None:
+    system = stored.system
+    with live.client(viewer_token, "events") as ws:
+        system.start(config(), paused=True)
+        system.set_speed(1.0)
+        for act in (system.pause, system.resume, system.resume, system.pause, system.pause):
+            act()
+        system.stop()
+        told = receive_until(ws, is_the_end)
+    kinds = [event["kind"] for message in told for event in message["payload"]["events"]]
+    assert kinds == [
+        *("run.started", "run.speed", "run.resumed", "run.paused", "run.stopping", "run.ended"),
+    ]
 
 
 def test_a_strategy_that_fails_is_an_event(

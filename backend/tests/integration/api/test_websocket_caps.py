@@ -13,6 +13,7 @@ from websockets.sync.client import ClientConnection
 
 from app.api.doors import Doors
 from app.core.users import Role
+from app.monitoring.values import OrdersChanged
 from tests.api_fixtures import ANY_NUMBER, Api
 from tests.api_server import LiveServer, closed, error, limit, receive, receive_until, say
 from tests.system_fixtures import PATIENCE_S, until
@@ -33,7 +34,7 @@ def test_a_client_that_does_not_read_learns_how_many_it_lost_and_nobody_else_doe
         slow = stack.enter_context(live.client(viewer_token, "orders", max_queue=1))
         fast = stack.enter_context(live.client(viewer_token, "events"))
         for number in range(400):
-            hub.publish("orders", ())
+            hub.publish("orders", OrdersChanged(None, ()))
             hub.publish("events", {"number": number, "filling": filling})
             assert receive(fast)["seq"] == number + 1
         assert hub.figures.lost == 0
@@ -95,6 +96,31 @@ def test_subscriptions_are_capped(api: Api, live: LiveServer, viewer_token: str)
             say(other, action="subscribe", channels=["bars:A:1m", "orders"])
             assert receive(other)["type"] == "subscribed"
         assert api.system.hub.wanted >= {"orders", "events", "session"}
+
+
+def test_channels_of_a_user_are_capped_and_others_have_theirs(
+    api: Api, live: LiveServer, viewer_token: str
+) -> None:
+    limit(api, user_channels=3)
+    with live.client(viewer_token, "orders", "events") as one, live.client(viewer_token) as two:
+        say(two, action="subscribe", channels=["orders", "bars:A:1m"])
+        assert receive(two)["type"] == "subscribed"
+        say(two, action="subscribe", channels=["bars:B:1m"])
+        assert error(receive(two)) == (
+            "RATE_LIMITED",
+            "the connections of a user may subscribe to 3 channels",
+        )
+        with live.client(api.token(Role.ADMIN), "bars:B:1m", "bars:C:1m", "orders"):
+            pass
+        say(one, action="unsubscribe", channels=["orders", "events"])
+        assert receive(one)["type"] == "unsubscribed"
+        say(two, action="subscribe", channels=["bars:B:1m"])  # orders is still heard by this one
+        assert receive(two)["type"] == "subscribed"
+        say(two, action="subscribe", channels=["bars:C:1m"])
+        assert error(receive(two))[0] == "RATE_LIMITED"
+    until(lambda: not api.system.hub.figures.connections)
+    with live.client(viewer_token, "bars:A:1m", "bars:B:1m", "bars:C:1m"):
+        pass
 
 
 def shouted(ws: ClientConnection, said: str, times: int) -> tuple[list[dict[str, Any]], int]:

@@ -45,9 +45,11 @@ def made(wire: Wire, figures: Figures | None = None) -> Client:
     return Client(wire, viewer, now_ns=lambda: 0, limits=LIMITS, figures=figures or Figures())
 
 
-def message(seq: int, channel: str = "orders", size: int = 0) -> Message:
+def message(
+    seq: int, channel: str = "orders", size: int = 0, *, is_snapshot: bool = False
+) -> Message:
     told = {"type": channel, "seq": seq, "payload": {"fill": "x" * size}}
-    return Message(channel, seq, json.dumps(told))
+    return Message(channel, seq, json.dumps(told), is_snapshot)
 
 
 async def settle() -> None:
@@ -153,9 +155,108 @@ def test_who_does_not_read_its_answers_is_not_read_from() -> None:
 def test_messages_of_a_channel_left_are_not_sent() -> None:
     async def act(client: Client, wire: Wire) -> None:
         client.put(message(1))
-        del client.heard["orders"]
+        client.forget(["orders"])
 
-    assert play(act).seen() == []
+    figures = Figures()
+    assert play(act, figures).seen() == []
+    assert (figures.queued, figures.lost) == (0, 0)
+
+
+def test_a_channel_that_is_left_and_heard_again_begins_anew() -> None:
+    """Its numbers may too; what waited from before is neither told nor lost."""
+
+    async def act(client: Client, wire: Wire) -> None:
+        client.put(message(1))
+        await settle()  # on its way already
+        for seq in range(2, 12):
+            client.put(message(seq))
+        client.forget(["orders"])
+        client.heard["orders"] = 0
+        client.reply("subscribed", {})
+        client.put(message(1))
+
+    assert play(act).seen() == [("orders", 1), ("subscribed", 1), ("orders", 1)]
+
+
+def test_a_channel_is_left_while_its_loss_is_being_told() -> None:
+    async def act(client: Client, wire: Wire) -> None:
+        client.put(message(5))
+        await settle()  # its loss is on its way
+        client.forget(["orders"])
+        client.heard["orders"] = 0
+        client.reply("subscribed", {})
+        client.put(message(1))
+
+    assert play(act).seen() == [
+        ("lost", 1),
+        ("orders", 5),
+        ("subscribed", 2),
+        ("orders", 1),
+    ]
+
+
+def test_the_last_message_of_a_channel_is_told_to_be_lost() -> None:
+    """Nothing follows it that could tell by its number."""
+    figures = Figures()
+
+    async def act(client: Client, wire: Wire) -> None:
+        client.heard["events"] = 0
+        client.put(message(1))
+        await settle()
+        client.put(message(1, "events"))
+        for seq in range(2, 6):
+            client.put(message(seq))
+
+    wire = play(act, figures)
+    assert wire.seen() == [("orders", 1), ("lost", 1), *(("orders", n) for n in (2, 3, 4, 5))]
+    assert wire.told[1]["payload"] == {"channel": "events", "count": 1, "next_seq": 2}
+    assert figures.lost == 1
+
+
+def test_a_loss_is_told_once_by_the_message_that_follows() -> None:
+    async def act(client: Client, wire: Wire) -> None:
+        client.heard["events"] = 0
+        client.put(message(1))
+        await settle()
+        client.put(message(1, "events"))
+        for seq in range(2, 6):
+            client.put(message(seq))
+        client.put(message(2, "events"))
+
+    assert play(act).seen() == [
+        ("orders", 1),
+        ("lost", 1),
+        *(("orders", n) for n in (3, 4, 5)),
+        ("lost", 2),
+        ("events", 2),
+    ]
+
+
+def test_a_snapshot_takes_the_place_of_the_last_one_and_gives_way_to_no_other_channel() -> None:
+    figures = Figures()
+
+    async def act(client: Client, wire: Wire) -> None:
+        client.heard |= {"positions": 0, "session": 0}
+        client.put(message(1))
+        await settle()
+        client.put(message(1, "session", is_snapshot=True))
+        client.put(message(1, "positions", is_snapshot=True))
+        for seq in range(2, 301):
+            client.put(message(seq, "positions", is_snapshot=True))
+        assert (client.queued, figures.queued, figures.lost) == (2, 2, 299)
+        for seq in range(2, 8):
+            client.put(message(seq))
+
+    wire = play(act, figures)
+    assert wire.seen() == [
+        ("orders", 1),
+        ("session", 1),
+        ("lost", 1),
+        ("positions", 300),
+        ("lost", 2),
+        *(("orders", n) for n in (6, 7)),
+    ]
+    assert figures.lost == 299 + 4 == sum(m["payload"].get("count", 0) for m in wire.told)
 
 
 def test_a_client_that_never_reads_costs_no_more_memory_in_a_burst_ten_times_as_large() -> None:

@@ -19,7 +19,7 @@ from app.core.enums import OrderType, Side, TimeInForce
 from app.core.orders import Order
 from app.core.users import Role
 from app.monitoring.channels import Channel, Kind
-from app.monitoring.values import OrderState, utc_text
+from app.monitoring.values import BarsClosed, OrdersChanged, OrderState, utc_text
 
 MOST = 1_024
 SAID = "something-said"
@@ -225,7 +225,7 @@ BARS = Channel.parse("bars:AAPL:1m")
 
 
 def test_bars_are_joined_as_columns() -> None:
-    payload, left_out = join(BARS, [minutes(0, 2), minutes(2, 1)], most_rows=10)
+    ((payload, left_out),) = join(BARS, closed(minutes(0, 2), minutes(2, 1)), most_rows=10)
     assert left_out == 0
     assert payload == {
         "symbol": "AAPL",
@@ -237,7 +237,12 @@ def test_bars_are_joined_as_columns() -> None:
         "low": [99.0, 100.0, 101.0],
         "close": [100.5, 101.5, 102.5],
         "volume": [1000.0, 1010.0, 1020.0],
+        "run_id": "r",
     }
+
+
+def closed(*parts: BarColumns) -> list[BarsClosed]:
+    return [BarsClosed("r", bars) for bars in parts]
 
 
 @pytest.mark.parametrize(
@@ -253,16 +258,28 @@ def test_of_too_many_bars_the_latest_are_told(
 ) -> None:
     firsts = np.cumsum([0, *counts])[:-1].tolist()
     parts = [minutes(first, count) for first, count in zip(firsts, counts, strict=True)]
-    payload, missing = join(BARS, parts, most_rows=most)
+    ((payload, missing),) = join(BARS, closed(*parts), most_rows=most)
     assert (payload["open"], missing) == (opens, left_out)
 
 
-def test_of_snapshots_only_the_latest_is_told() -> None:
-    assert join(Channel.parse("session"), [{"a": 1}, {"a": 2}], most_rows=1) == ({"a": 2}, 0)
+def test_orders_that_are_left_out_are_counted() -> None:
+    """Of three that changed first, those that were not told even then, and one of the last."""
+    state = OrderState.of(some_order(), "cross", "AAPL")
+    published = [OrdersChanged("r", (state,) * 3, 10), OrdersChanged("r", (state,) * 2, 1)]
+    ((payload, left_out),) = join(Channel.parse("orders"), published, most_rows=4)
+    assert (len(payload["orders"]), left_out) == (2, 3 + 10 + 1)
 
 
-def test_an_order_is_told_with_its_names_and_times() -> None:
-    order = Order(
+def test_runs_are_told_apart() -> None:
+    parts = [BarsClosed(run, minutes(n, 1)) for n, run in enumerate("aab")]
+    told = [
+        (each.payload["run_id"], each.payload["open"]) for each in join(BARS, parts, most_rows=9)
+    ]
+    assert told == [("a", [100.0, 101.0]), ("b", [102.0])]
+
+
+def some_order() -> Order:
+    return Order(
         id=3,
         strategy=0,
         symbol=0,
@@ -273,9 +290,15 @@ def test_an_order_is_told_with_its_names_and_times() -> None:
         stop_price=0.0,
         submitted_ns=JULY_1_NS,
     )
+
+
+def test_an_order_is_told_with_its_names_and_times() -> None:
+    order = some_order()
     state = OrderState.of(order, "cross", "AAPL")
     order.filled_quantity = -5.0
-    payload, _ = join(Channel.parse("orders"), [(state,)], most_rows=10)
+    published = [OrdersChanged("r", (state,))]
+    ((payload, left_out),) = join(Channel.parse("orders"), published, most_rows=10)
+    assert (payload["run_id"], left_out) == ("r", 0)
     (told,) = payload["orders"]
     assert told == {
         "id": 3,

@@ -8,6 +8,7 @@ import pytest
 from app.api.schemas.errors import ErrorCode
 from app.api.websocket.limits import Limits
 from app.api.websocket.protocol import CloseCode
+from app.api.websocket.serving import FRAMES_PER_S
 from app.config.settings import HOME
 from app.core.users import Role
 from app.managers.data_manager.sample import make_sample
@@ -63,11 +64,12 @@ def test_the_limits_are_those_of_the_code():
     for text in (
         f"| {limits.connections}, {limits.per_user} |",
         f"| {limits.pending}, of one address {limits.pending_per_address};",
-        f"| {limits.subscriptions}, {limits.channels:,} |",
+        f"| {limits.subscriptions}, {limits.user_channels}, {limits.channels:,} |",
         f"| {limits.message_bytes // 1024} KiB; at most {limits.subscriptions} channels named;",
         f"| {limits.messages_per_s:g} a second, {2 * limits.messages_per_s:g} at once;",
         f"after {limits.strikes} refusals",
         f"| {1 / limits.flush_s:g} a second;",
+        f"| {FRAMES_PER_S:g} a second, {2 * FRAMES_PER_S:g} at once;",
     ):
         assert text in section, text
     assert f"or {limits.reply_chars // 1024} Ki characters of them" in PAGE
@@ -75,12 +77,13 @@ def test_the_limits_are_those_of_the_code():
     assert f"at most the latest {limits.rows}" in PAGE
     assert f"after {limits.login_s:g} s" in PAGE
     assert f"every {limits.heartbeat_s:g} s" in PAGE
+    assert f"closed after {limits.key_checks} of them" in PAGE
     assert f"{limits.share_of_racing:.0%}".replace("%", " %") in PAGE
 
 
 def test_close_codes_and_errors_are_those_of_the_code():
     codes = {int(code) for code in re.findall(r"^\| (\d{4}) \|", PAGE, re.MULTILINE)}
-    assert codes == {1009, 1011, *CloseCode}
+    assert codes == {1007, 1008, 1009, 1011, *CloseCode}
     told = set(re.findall(r"`([A-Z_]+)`", PAGE.split("## What a client hears")[0]))
     assert told - {"CORS_ORIGINS"} <= set(ErrorCode)
     assert Role.VIEWER in PAGE
