@@ -1,6 +1,6 @@
-"""Array types and time constants used throughout."""
+"""Array types and constants used throughout."""
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,9 @@ Int64s: TypeAlias = npt.NDArray[np.int64]
 """UTC nanoseconds since 1970, or row numbers."""
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
+
+MAX_SYMBOL_LENGTH: Final = 64
+"""Characters, wherever a symbol is stored or asked for."""
 
 SECOND_NS = 1_000_000_000
 MINUTE_NS = 60 * SECOND_NS

@@ -5,6 +5,7 @@ from decimal import Decimal
 from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.types import MAX_SYMBOL_LENGTH
 from app.models.database import Base
 from app.models.record_types import Price, Quantity, positive
 
@@ -21,7 +22,7 @@ class SymbolRow(Base):
         Index(None, "exchange_group", "asset_class"),
     )
 
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     exchange_group: Mapped[str] = mapped_column(String(32))
     asset_class: Mapped[str] = mapped_column(String(32))
     name: Mapped[str | None] = mapped_column(String(128))

@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.core.types import MAX_SYMBOL_LENGTH
 from app.models.database import Base, UtcDateTime
 from app.models.record_types import Price, Quantity, one_of, positive
 
@@ -79,7 +80,7 @@ class SignalRow(Base):
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
     strategy_id: Mapped[UUID] = mapped_column(ForeignKey("strategies.id"))
     order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     time_at: Mapped[datetime] = mapped_column(UtcDateTime)
     action: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal | None] = mapped_column(Quantity)
@@ -100,7 +101,7 @@ class IndicatorSnapshotRow(Base):
     )
 
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     interval: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(String(256))
     time_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.enums import OrderStatus, OrderType, TimeInForce
+from app.core.types import MAX_SYMBOL_LENGTH
 from app.models.database import Base, UtcDateTime
 from app.models.record_types import (
     MODES,
@@ -120,7 +121,7 @@ class OrderRow(Base):
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     client_order_id: Mapped[str] = mapped_column(String(64))
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     side: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal] = mapped_column(Quantity)
     type: Mapped[str] = mapped_column(String(16))
@@ -177,7 +178,7 @@ class FillRow(Base):
     account_id: Mapped[UUID] = _account_key()
     order_id: Mapped[UUID] = mapped_column(ForeignKey("orders.id", ondelete="CASCADE"))
     execution_id: Mapped[str] = mapped_column(String(64))
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     side: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal] = mapped_column(Quantity)
     price: Mapped[Decimal] = mapped_column(Price)
@@ -208,7 +209,7 @@ class TradeRow(Base):
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
     number: Mapped[int]
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     direction: Mapped[str] = mapped_column(String(8))
     quantity: Mapped[Decimal] = mapped_column(Quantity)
     entry_order_id: Mapped[UUID | None] = mapped_column(ForeignKey("orders.id"))
@@ -243,7 +244,7 @@ class PositionRow(Base):
 
     account_id: Mapped[UUID] = _account_key()
     strategy_id: Mapped[UUID] = _strategy_key()
-    symbol: Mapped[str] = mapped_column(String(32))
+    symbol: Mapped[str] = mapped_column(String(MAX_SYMBOL_LENGTH))
     quantity: Mapped[Decimal] = mapped_column(Holding)
     average_price: Mapped[Decimal] = mapped_column(Price)
     last_price: Mapped[Decimal] = mapped_column(Price)

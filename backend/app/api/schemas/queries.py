@@ -11,12 +11,13 @@ from app.api.schemas.instants import Instant
 from app.core.enums import OperationMode, OrderStatus, Side
 from app.core.exceptions import ConfigurationError
 from app.core.paging import DEFAULT_LIMIT, MOST, PageRequest
+from app.core.types import MAX_SYMBOL_LENGTH
 from app.core.users import Role
 
 _PRINTED = r"^[^\x00-\x1f\x7f]+$"
 
 
-Symbol = Annotated[str, Field(min_length=1, max_length=32, pattern=_PRINTED)]
+Symbol = Annotated[str, Field(min_length=1, max_length=MAX_SYMBOL_LENGTH, pattern=_PRINTED)]
 Name = Annotated[str, Field(min_length=1, max_length=256, pattern=_PRINTED)]
 
 SYMBOL = Field(None, description="Of this symbol.", examples=["AAPL"])

@@ -21,6 +21,7 @@ from pydantic_core import PydanticCustomError
 
 from app.core.exceptions import ConfigurationError
 from app.core.intervals import Interval
+from app.core.types import MAX_SYMBOL_LENGTH
 from app.models.session_config.wording import Wanted, shown
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -51,7 +52,9 @@ def _refuse_here(sentence: str) -> None:
     refuse([((), sentence)])
 
 
-def _matching(pattern: str, what: str, remedy: str, *, most: int = 64) -> Callable[[str], str]:
+def _matching(
+    pattern: str, what: str, remedy: str, *, most: int = MAX_SYMBOL_LENGTH
+) -> Callable[[str], str]:
     compiled = re.compile(pattern)
 
     def check(text: str) -> str:

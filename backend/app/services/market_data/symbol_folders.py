@@ -1,12 +1,10 @@
 """Symbols as folder names: readable, safe for any symbol, and restored exactly."""
 
 from collections.abc import Iterable
-from typing import Final
 from urllib.parse import quote, unquote
 
 from app.core.exceptions import ConfigurationError
-
-MAX_SYMBOL_LENGTH: Final = 64
+from app.core.types import MAX_SYMBOL_LENGTH
 
 
 def require_symbol(symbol: str) -> str:

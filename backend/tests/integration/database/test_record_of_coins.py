@@ -15,6 +15,8 @@ from tests.system_fixtures import utc, utc_ns
 
 NOON_NS = utc_ns(utc(2025, 11, 6, 12))
 PRICE, UNITS, DUST = 1.234e-9, 150_000_000_000.5, 1.40544278992571e-9
+COIN = "B" * 64
+"""As long as a symbol may be."""
 NOTHING: Columns = {"symbol": []}
 
 
@@ -29,20 +31,20 @@ def trading(price: float = PRICE, units: float = UNITS, dust: float = DUST) -> R
         strategies=[StrategyDefinition(name="s", class_="S", parameters={}, timeframe="1m")],
         ended=(),
         orders={
-            "strategy": [0], "client_order_id": ["1"], "symbol": ["BABY"], "side": ["buy"],
+            "strategy": [0], "client_order_id": ["1"], "symbol": [COIN], "side": ["buy"],
             "quantity": [units], "type": ["market"], "time_in_force": ["gtc"],
             "reduce_only": [False], "tag": [""], "submitted_ns": [NOON_NS], "status": ["filled"],
             "filled_quantity": [units], "filled_ns": [NOON_NS], "average_fill_price": [price],
         },
         order_events=NOTHING,
         fills={
-            "order": [1], "execution_id": ["1"], "symbol": ["BABY"], "side": ["buy"],
+            "order": [1], "execution_id": ["1"], "symbol": [COIN], "side": ["buy"],
             "quantity": [units], "price": [price], "commission": [3.3e-7], "slippage": [0.0],
             "time_ns": [NOON_NS],
         },
         trades=NOTHING,
         positions={
-            "strategy": [0, 0], "symbol": ["BABY", "BTC"], "quantity": [units, dust],
+            "strategy": [0, 0], "symbol": [COIN, "BTC"], "quantity": [units, dust],
             "average_price": [price, 100_000.0], "last_price": [price, 100_000.0],
             "unrealized_pnl": [0.0, 0.0], "time_ns": [NOON_NS] * 2,
         },
@@ -79,7 +81,7 @@ def test_dust_is_kept(database_sessions: sessionmaker[Session]) -> None:
         held = {
             each.symbol: each.quantity for each in read.positions(read.account_of_run(RECORD.id).id)
         }
-    assert held == {"BABY": Decimal("150000000000.5"), "BTC": Decimal("1.40544278993E-9")}
+    assert held == {COIN: Decimal("150000000000.5"), "BTC": Decimal("1.40544278993E-9")}
 
 
 def test_a_number_that_is_none_of_trading_is_named(

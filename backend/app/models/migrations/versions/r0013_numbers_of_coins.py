@@ -94,7 +94,15 @@ RULES: Mapping[str, tuple[Check, ...]] = {
     "indicator_snapshots": (("value_is_a_number", "value <> 'NaN'"),),
 }
 
+NAMED_BY_SYMBOL = frozenset(
+    {"symbols", "orders", "fills", "trades", "positions", "signals", "indicator_snapshots"}
+)
+"""Tables whose symbols may be as long as those of the stored bars."""
+
 TABLES = sorted({*COLUMNS, *RULES})
+
+
+_SHORT_SYMBOL = "ALTER COLUMN symbol TYPE VARCHAR(32) USING LEFT(symbol, 32)"
 
 
 def upgrade() -> None:
@@ -107,13 +115,14 @@ def upgrade() -> None:
                 table,
                 [f"DROP CONSTRAINT {_name(table, name)}" for name, _, _ in _bounds(table)]
                 + [f"ALTER COLUMN {name} TYPE NUMERIC" for name in COLUMNS.get(table, ())]
+                + ["ALTER COLUMN symbol TYPE VARCHAR(64)"] * (table in NAMED_BY_SYMBOL)
                 + [_add(table, name, new) for name, _, new in _bounds(table)]
                 + [_add(table, *rule) for rule in _added(table)],
             )
 
 
 def downgrade() -> None:
-    """Put sizes and rules back; PostgreSQL keeps of its numbers what then has room.
+    """Put sizes and rules back; PostgreSQL keeps of its numbers and symbols what then has room.
 
     What is too large becomes the largest, what would be rounded to nothing the smallest.
     """
@@ -127,6 +136,7 @@ def downgrade() -> None:
                 [f"DROP CONSTRAINT {_name(table, name)}" for name, *_ in _bounds(table)]
                 + [f"DROP CONSTRAINT {_name(table, name)}" for name, _ in _added(table)]
                 + [_narrow(name, *size) for name, size in COLUMNS.get(table, {}).items()]
+                + [_SHORT_SYMBOL] * (table in NAMED_BY_SYMBOL)
                 + [_add(table, name, old) for name, old, _ in _bounds(table)],
             )
 
@@ -156,6 +166,8 @@ def _changes(table: str) -> dict[str, str]:
     checks = {
         _whole(table, (name, old)): _whole(table, (name, new)) for name, old, new in _bounds(table)
     }
+    if table in NAMED_BY_SYMBOL:
+        columns["\tsymbol VARCHAR(32)"] = "\tsymbol VARCHAR(64)"
     return columns | checks
 
 
