@@ -4,7 +4,8 @@ A test that asks for `database_url` runs twice, as ``[sqlite]`` and ``[postgresq
 with the address of a new database at the newest schema; `empty_database_url` is one that holds
 nothing, `database_sessions` makes sessions on a new migrated one. Each is a copy of a template
 made once per test run, so one costs milliseconds. The server is a wheel's: it starts with the
-first test that needs it, listens on a socket of its own and is gone with the last.
+first test that needs it, listens on a socket of its own, lets nobody in without the password and
+is gone with the last.
 """
 
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from psycopg import sql
 from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -25,6 +27,8 @@ from app.models.database import close_databases, session_factory, upgrade_databa
 
 GIBIBYTE = 1 << 30
 KINDS = ("sqlite", "postgresql")
+PASSWORD = "geh%eim @/:?'\\#"  # noqa: S105 - of a server that lives as long as the tests
+"""With everything in it that means something in an address, a shell or a connection string."""
 
 Prepare = Callable[[str], object]
 
@@ -86,14 +90,25 @@ class PostgresqlDatabases:
 
     def __init__(self, server_url: str, programs: Path) -> None:
         self.programs = programs
-        self._server = make_url(server_url).set(drivername="postgresql+psycopg")
+        self._server = make_url(server_url).set(drivername="postgresql+psycopg", password=PASSWORD)
         self._engine = create_engine(self._server, isolation_level="AUTOCOMMIT")
         self._copies: list[str] = []
         self._numbers = count(1)
         self._kept: dict[str, str] = {}
         for setting in ("fsync", "full_page_writes"):
             self._execute(f"ALTER SYSTEM SET {setting} = off")
-        self._execute("SELECT pg_reload_conf()")
+        self._ask_for_the_password()
+
+    def _ask_for_the_password(self) -> None:
+        """From now on the server lets in who has it: it was made to let in everybody."""
+        with self._engine.connect() as connection:
+            connection.execute(text("SET scram_iterations = 1"))
+            words = sql.SQL("ALTER ROLE postgres PASSWORD {}").format(sql.Literal(PASSWORD))
+            raw = connection.connection.driver_connection
+            raw.execute(words)
+            rules = connection.scalar(text("SHOW hba_file"))
+            Path(rules).write_text("local all all scram-sha-256\n")
+            connection.execute(text("SELECT pg_reload_conf()"))
 
     def empty(self) -> str:
         return self._copy("template0")

@@ -86,6 +86,20 @@ class Buyer(Strategy):
             self.buy(self.quantity)
 
 
+class Gatherer(Strategy):
+    """Sends one order on its first bar that works until it is filled."""
+
+    quantity = Float(10.0, low=1e-8)
+
+    def on_start(self) -> None:
+        self.sent = False
+
+    def on_bar(self, bar: BarCursor) -> None:
+        if not self.sent:
+            self.sent = True
+            self.buy(self.quantity, time_in_force="gtc")
+
+
 class Bracketed(Strategy):
     """On its third bar: an entry with a target and a stop, and an order too low to be filled."""
 
@@ -115,3 +129,45 @@ class Loops(Strategy):
     def on_bar(self, bar: BarCursor) -> None:
         while not RELEASE.is_set():
             pass
+
+
+def closes(columns: Any) -> Any:
+    """An indicator of one's own: the closes."""
+    return columns["close"]
+
+
+class AlikeByName(Strategy):
+    """Declares three indicators of its own that have the same name."""
+
+    own = Indicator(closes)
+    doubled = Indicator(lambda columns: columns["close"] * 2.0)
+    tripled = Indicator(lambda columns: columns["close"] * 3.0)
+    tripled.name.__name__ = doubled.name.__name__ = "closes"
+
+    def on_bar(self, bar: BarCursor) -> None:
+        if not self.position and not self.orders:
+            self.buy(1)
+
+
+class RaisesOddly(Strategy):
+    """Raises an error on the second bar whose words no database takes."""
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            raise ValueError("odd \0 and \ud800 words")
+
+
+class TagsOddly(Strategy):
+    """Sends an order on the second bar, with a tag that no database takes."""
+
+    def on_start(self) -> None:
+        self.bars = 0
+
+    def on_bar(self, bar: BarCursor) -> None:
+        self.bars += 1
+        if self.bars == 2:
+            self.buy(1, tag="odd \0 tag")

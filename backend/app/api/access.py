@@ -82,7 +82,9 @@ ACCESS: Mapping[str, Role | None] = {
     "POST /market-data/import": Role.TRADER,
     # session
     "GET /session/data": Role.VIEWER,
+    "GET /session/fills": Role.VIEWER,
     "GET /session/indicators": Role.VIEWER,
+    "GET /session/orders": Role.VIEWER,
     "GET /session/quality": Role.VIEWER,
     # system
     "GET /system/configs": Role.VIEWER,
@@ -108,6 +110,10 @@ LOGIN_ONLY = frozenset(
     }
 )
 """Routes no API key opens: a stolen key could make a user that outlives it."""
+
+_PREFIX = re.compile(r"^/api(/v1)?(?=/)")
+_AT_THE_TOP = ("/", "/metrics")
+"""Served without a prefix too."""
 
 _REMEDY = "send `Authorization: Bearer <access token>` or `X-API-Key: <key>`"
 
@@ -197,8 +203,21 @@ def may_ask(principal: Principal, method: str, path: str) -> bool:
     return all(_refusal(rule, principal) is None for rule in asked)
 
 
+def served_path(method: str, path: str) -> str | None:
+    """The path of the route that serves `path`, as routes are written; None: there is none.
+
+    For what is answered before it is asked which route it is.
+    """
+    prefix = _PREFIX.match(path)
+    if prefix is None and path not in _AT_THE_TOP:
+        return None
+    asked = (rule.partition(" ") for rule in _rules_of(path))
+    found = next((template for verb, _, template in asked if verb == method), None)
+    return found and (prefix[0] if prefix else "") + found
+
+
 def _rules_of(path: str) -> list[str]:
-    below = re.sub(r"^/api(/v1)?(?=/)", "", path)
+    below = _PREFIX.sub("", path)
     return [rule for rule, template in _TEMPLATES if template.fullmatch(below)]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.api.access import ACCESS, PUBLIC, require_complete_table
 from app.api.documentation import OPENAPI, add_documentation
+from app.api.doors import Doors
 from app.api.errors import add_error_handlers
 from app.api.known_parameters import admitting, known_parameters
 from app.api.lifespan import lifespan
@@ -27,6 +28,7 @@ from app.api.routes import (
     root,
     runs,
     session,
+    session_trading,
     strategies,
     system,
     users,
@@ -42,6 +44,7 @@ from app.managers.user_manager import UserManager
 from app.models.database import session_factory
 from app.monitoring.secrecy import guard
 from app.services.market_data.parquet_storage import ParquetStorage
+from app.services.security.addresses import networks
 from app.services.security.token_bucket import TokenBuckets
 
 ROUTERS = (
@@ -57,6 +60,7 @@ ROUTERS = (
     root.router,
     runs.router,
     session.router,
+    session_trading.router,
     strategies.router,
     system.router,
     users.router,
@@ -96,8 +100,10 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=OPENAPI,
+        redirect_slashes=False,
     )
     app.state.platform = platform
+    app.state.doors = Doors(networks(settings.trusted_proxies))
     app.state.gateway = Gateway(platform.system.hub, clock.now_ns)
     add_error_handlers(app)
     _add_routes(app)

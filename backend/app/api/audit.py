@@ -11,6 +11,7 @@ from app.core.administration import Origin
 from app.core.instants import utc
 from app.core.users import Principal
 from app.repositories.unit_of_work import UnitOfWork
+from app.services.security import addresses
 from app.services.security.addresses import client_address, networks
 
 NOBODY = "anonymous"
@@ -24,6 +25,15 @@ def address_of(connection: HTTPConnection) -> str | None:
     proxies = networks(platform_of(connection).settings.trusted_proxies)
     forwarded = connection.headers.getlist("x-forwarded-for")
     return client_address(connection.client.host, forwarded, proxies)
+
+
+def is_behind_tls(connection: HTTPConnection) -> bool:
+    """Whether a trusted proxy says that it was asked over TLS."""
+    proxies = networks(platform_of(connection).settings.trusted_proxies)
+    if not proxies or connection.client is None:
+        return False
+    forwarded = connection.headers.getlist("x-forwarded-proto")
+    return addresses.is_behind_tls(connection.client.host, forwarded, proxies)
 
 
 def origin_of(connection: HTTPConnection, actor: Principal | None) -> Origin:

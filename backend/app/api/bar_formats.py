@@ -1,15 +1,20 @@
 """Pages of bars as bytes: JSON, CSV or Arrow, written from columns without an object per bar."""
 
 import json
+import re
 from enum import StrEnum
+from http import HTTPStatus
 from io import BytesIO
+from typing import Final
 
 import polars as pl
-from fastapi import Response
+from fastapi import HTTPException, Response
 
 from app.core.instants import utc
 from app.managers.data_manager.pages import BarsPage
 
+_RANGE: Final = re.compile(r"\*/\*|[a-z0-9!#$&^_.+-]+/(\*|[a-z0-9!#$&^_.+-]+)")
+_QVALUE: Final = re.compile(r"0(\.[0-9]{0,3})?|1(\.0{0,3})?")
 _TEXT_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -22,24 +27,45 @@ class BarFormat(StrEnum):
 
 
 def format_for(accept: str) -> BarFormat:
-    """The format an ``Accept`` header likes best; JSON for one that names none of them."""
-    liked: dict[BarFormat, float] = {}
-    for part in accept.split(","):
-        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if name in list(BarFormat):
-            liked[BarFormat(name)] = _weight(parameters)
-    return max(liked, key=lambda each: liked[each], default=BarFormat.JSON)
+    """The format an ``Accept`` header likes best (RFC 9110, section 12.5.1), JSON before others.
+
+    Of what is named more than once the narrowest counts: ``text/csv`` before ``text/*`` before
+    ``*/*``. A part that cannot be read is passed over; where none can be, everything is taken.
+
+    Raises:
+        HTTPException: 406, it takes none of them.
+    """
+    parts = [part.strip().lower() for part in accept.split(",")]
+    weights = dict(read for part in parts if (read := _read(part)) is not None)
+    liked = {each: _weight(each, weights) for each in BarFormat}
+    best = max(BarFormat, key=lambda each: liked[each])
+    if weights and not liked[best]:
+        raise HTTPException(
+            HTTPStatus.NOT_ACCEPTABLE,
+            f"Accept: none of it can be had; bars are told as {', '.join(BarFormat)}",
+        )
+    return best
 
 
-def _weight(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+def _weight(kind: BarFormat, weights: dict[str, float]) -> float:
+    """What the narrowest range that `kind` is in weighs; 0.0: it is in none."""
+    ranges = (kind.value, f"{kind.value.partition('/')[0]}/*", "*/*")
+    return next((weights[each] for each in ranges if each in weights), 0.0)
+
+
+def _read(part: str) -> tuple[str, float] | None:
+    """A media range and its weight from 0 to 1; None for what is not written as the RFC says."""
+    name, *parameters = (piece.strip() for piece in part.split(";"))
+    values = (value for key, _, value in map(_split, parameters) if key == "q")
+    weight = next(values, "1")
+    if not _RANGE.fullmatch(name) or not _QVALUE.fullmatch(weight):
+        return None
+    return name, float(weight)
+
+
+def _split(parameter: str) -> tuple[str, str, str]:
+    name, equals, value = parameter.partition("=")
+    return name.strip(), equals, value.strip()
 
 
 def bars_response(page: BarsPage, wanted: BarFormat, *, adjustment: str) -> Response:

@@ -12,7 +12,7 @@ from fastapi.responses import FileResponse, HTMLResponse, Response
 
 from app.api.examples import add_examples
 from app.api.middleware.idempotency import KEY_PATTERN
-from app.api.responses import AS_JSON, WITH_BODY
+from app.api.responses import AS_JSON, SEVERAL_KINDS, WITH_BODY
 
 OPENAPI: Final = "/openapi.json"
 _KEPT: Final = {"Cache-Control": "public, max-age=86400"}
@@ -119,6 +119,8 @@ def _complete(document: dict[str, Any], public: frozenset[str]) -> None:
                 operation["security"] = [{"token": []}, {"key": []}]
             if method not in ("get", "head"):
                 _add_responses(operation, WITH_BODY)
+            if len(operation["responses"].get("200", {}).get("content", {})) > 1:
+                _add_responses(operation, SEVERAL_KINDS)
             _errors_are_json(operation)
             if method == "head":
                 _leave_out_bodies(operation)

@@ -1,10 +1,17 @@
-"""How long a client may take to send a request."""
+"""Which connections are taken, and how long a client may take to send a request."""
 
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
+from http import HTTPStatus
 from typing import Any, Final
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.utils import get_remote_addr
+
+from app.api.doors import Doors
+from app.api.errors import error_response
+from app.api.middleware.observer import DATA_POLICY, EVERYWHERE, NOT_KEPT
+from app.api.schemas.errors import ErrorCode
 
 HEAD_S: Final = 15.0
 """From the connection, or the first byte after an answer, to the last line of the head."""
@@ -13,11 +20,34 @@ BODY_S: Final = 30.0
 BODY_BYTES_PER_S: Final = 16 * 1024
 """A body may take `BODY_S`, and a second more for every so many bytes of it that have come."""
 
-_TOO_SLOW: Final = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+_RETRY_S: Final = 15
+
+
+def _last_words(status: HTTPStatus, code: ErrorCode, message: str, **headers: str) -> bytes:
+    """An error in the one form, to be written where no application was asked."""
+    answer = error_response(status, code, message, headers={"Connection": "close"} | headers)
+    lines = [*answer.raw_headers, *EVERYWHERE, NOT_KEPT, DATA_POLICY]
+    first = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+    head = first + b"".join(b"%s: %s\r\n" % line for line in lines)
+    return head + b"\r\n" + bytes(answer.body)
+
+
+_TOO_SLOW: Final = _last_words(
+    HTTPStatus.REQUEST_TIMEOUT, ErrorCode.BAD_REQUEST, "the rest of the request did not come"
+)
+_NO_HTTP: Final = _last_words(
+    HTTPStatus.BAD_REQUEST, ErrorCode.BAD_REQUEST, "what was sent is no HTTP request"
+)
+_TOO_MANY: Final = _last_words(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    ErrorCode.RATE_LIMITED,
+    "too many connections are open: close some, or come again",
+    **{"Retry-After": str(_RETRY_S)},
+)
 
 
 class Protocol(H11Protocol):
-    """Uvicorn's, which ends a connection whose request does not come.
+    """Uvicorn's, which ends a connection that is one too many, or whose request does not come.
 
     Uvicorn waits for ever for the rest of a head or a body, so that a client who sends a byte now
     and then holds a connection, and with a body a request that is being served, for nothing.
@@ -28,11 +58,19 @@ class Protocol(H11Protocol):
         self._wait: asyncio.TimerHandle | None = None
         self._body_begun_s: float | None = None
         self._body_bytes = 0
+        self._doors: Doors = self.config.app.state.doors  # type: ignore[union-attr]  # ours it is
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for a request."""
+        """Begin to wait for a request, unless there are too many who do."""
+        peer = get_remote_addr(transport)
+        is_welcome = self._doors.admits(peer and peer[0], self.connections)
         super().connection_made(transport)
-        self._wait_for_head()
+        if is_welcome:
+            self._wait_for_head()
+        else:
+            self.connections.discard(self)
+            transport.write(_TOO_MANY)
+            transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Take what came, and wait for what is missing."""
@@ -51,6 +89,10 @@ class Protocol(H11Protocol):
         """Wait for nothing more."""
         self._wait_no_longer()
         super().connection_lost(exc)
+
+    def send_400_response(self, _msg: str) -> None:
+        """Say that this is no HTTP, if nothing was said, and close."""
+        self._end(_NO_HTTP)
 
     def _wait_for_head(self) -> None:
         if self._wait is None:
@@ -81,8 +123,8 @@ class Protocol(H11Protocol):
             self._wait.cancel()
         self._wait, self._body_begun_s, self._body_bytes = None, None, 0
 
-    def _end(self) -> None:
-        """Say so, if nothing was said, and close."""
+    def _end(self, why: bytes = _TOO_SLOW) -> None:
+        """Say `why`, if nothing was said, and close."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            self.transport.write(_TOO_SLOW)
+            self.transport.write(why)
         self.transport.close()

@@ -8,6 +8,7 @@ from loguru import logger
 from starlette.concurrency import run_in_threadpool
 
 from app.api.platform import Platform
+from app.managers.system_manager import SHUT_DOWN
 
 LAST_WORDS_S = 30.0
 """How long a stopped session may take to write down what it did."""
@@ -36,7 +37,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
 def _end(platform: Platform) -> None:
     """Stop the session, the runs and the imports that were asked for, keep what they did."""
     platform.system.get_run_queue().close()
-    platform.system.stop()
+    platform.system.stop(SHUT_DOWN)
     if not platform.system.wait(LAST_WORDS_S):
         logger.error("the session did not write down what it did within {} s", LAST_WORDS_S)
     if not platform.imports.close(IMPORTS_END_S):

@@ -42,6 +42,9 @@ WITH_BODY: Final = {
 }
 """What is answered before a route is asked to change something, where it says nothing itself."""
 
+SEVERAL_KINDS: Final = {"406": "`Accept` takes none of the media types there are."}
+"""What is answered where the client chooses how it is told."""
+
 AS_JSON: Final = {
     "application/json": {"schema": {"$ref": "#/components/schemas/ErrorResponse"}},
 }

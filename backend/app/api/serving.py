@@ -7,13 +7,18 @@ from typing import Any, Final
 import uvicorn
 
 from app.api.app import create_app
+from app.api.doors import allow_many_files, doors_for
 from app.api.http_protocol import Protocol
 from app.api.websocket.serving import WEBSOCKET_OPTIONS, Server
 from app.config.settings import Settings
 from app.core.exceptions import ConfigurationError
+from app.services.security.addresses import networks
 
 DRAIN_S: Final = 10
 """How long requests that are being answered may go on after the first Ctrl-C."""
+
+BACKLOG: Final = 256
+"""Connections that may wait to be taken; so many are taken at a time."""
 
 PROTOCOLS: Final[dict[str, Any]] = {"http": Protocol, **WEBSOCKET_OPTIONS}
 """How uvicorn has to be told to speak, for `uvicorn.Config`."""
@@ -26,6 +31,7 @@ def run(settings: Settings, listening: socket.socket) -> None:
         ConfigurationError: it did not start.
     """
     app = create_app(settings)
+    app.state.doors = doors_for(networks(settings.trusted_proxies), allow_many_files())
     config = uvicorn.Config(
         app,
         host=settings.api_host,
@@ -36,6 +42,7 @@ def run(settings: Settings, listening: socket.socket) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=DRAIN_S,
         lifespan="on",
+        backlog=BACKLOG,
         **PROTOCOLS,
     )
     server = Server(config, app)

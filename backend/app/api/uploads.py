@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from app.api.known_parameters import require_once
 from app.api.platform import platform_of
 from app.api.schemas.market_data import ImportForm
 from app.core.exceptions import ConfigurationError
@@ -141,6 +142,7 @@ async def _steady(request: Request) -> AsyncGenerator[bytes, None]:
 
 
 def _read(form: FormData) -> ImportForm:
+    require_once("body", [name for name, _ in form.multi_items()])
     given = dict(form.multi_items())
     file = given.pop("file", None)
     if not isinstance(file, UploadFile):

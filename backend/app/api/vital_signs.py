@@ -8,16 +8,22 @@ from time import perf_counter
 from typing import NamedTuple
 
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.api.platform import Platform
 from app.core.exceptions import TradingError
+from app.models.addresses import sqlite_path
 from app.models.database import SCHEMA_REVISION
 from app.monitoring.metrics import EngineFigures
+from app.services.market_data.parquet_storage import ParquetStorage
 
 GIBIBYTE = 1 << 30
 LOW_DISK, NO_DISK = GIBIBYTE, GIBIBYTE // 16
 """Free bytes below which the disk needs care, and below which nothing may be begun."""
+WRITER_MS = 100
+"""A write is over in a few milliseconds; a long run's rows take longer."""
 LONG_QUEUE = 512
 """Waiting items from which on a queue's reader does not keep up; bounded queues hold a few."""
 
@@ -71,17 +77,40 @@ def _in_one_line(error: Exception) -> str:
 
 
 def _database(platform: Platform) -> Finding:
+    """Whether it is there, has the program's schema, and lets itself be written."""
+    file = sqlite_path(make_url(platform.settings.database_url))
+    if file is not None and not file.exists():  # to ask it would make an empty one
+        return Level.FAILING, f"{file.name} is gone: restore it, then start again"
     with platform.work() as work:
-        work.db.execute(text("SELECT 1"))
-    return Level.OK, f"schema {SCHEMA_REVISION}"
+        schema = work.db.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
+        locked = file is not None and _is_locked(work.db)
+    if schema != SCHEMA_REVISION:
+        return Level.FAILING, f"schema {schema}, the program's is {SCHEMA_REVISION}: start again"
+    if locked:
+        return Level.DEGRADED, "another program is writing: who wants to write waits for it"
+    return Level.OK, f"schema {schema}"
+
+
+def _is_locked(db: Session) -> bool:
+    """Whether nobody else can write into a SQLite database for `WRITER_MS`."""
+    connection = db.connection()
+    usual_ms = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+    connection.exec_driver_sql(f"PRAGMA busy_timeout={WRITER_MS}")
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("ROLLBACK")
+    except OperationalError:
+        return True
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={usual_ms}")
+    return False
 
 
 def _store(platform: Platform) -> Finding:
     folder = platform.settings.bars_dir
     if not folder.exists():
-        return Level.OK, "no bars yet"
-    symbols = {each.name for interval in folder.iterdir() for each in interval.iterdir()}
-    return Level.OK, f"{len(symbols)} symbols"
+        return Level.DEGRADED, "there are no bars: import some"
+    return Level.OK, f"{len(ParquetStorage(folder).symbols())} symbols"
 
 
 def _threads(platform: Platform) -> Finding:
@@ -118,7 +147,11 @@ def _queues(platform: Platform) -> Finding:
 
 
 def _disk(platform: Platform) -> Finding:
-    free = shutil.disk_usage(_nearest(platform.settings.data_dir)).free
+    """The fullest of those that data, log and database are on."""
+    settings = platform.settings
+    database = sqlite_path(make_url(settings.database_url)) or settings.data_dir
+    folders = (settings.data_dir, settings.logs_dir, database)
+    free = min(shutil.disk_usage(_nearest(folder)).free for folder in folders)
     status = Level.OK if free >= LOW_DISK else Level.DEGRADED
     return (status if free >= NO_DISK else Level.FAILING), f"{free / GIBIBYTE:.1f} GiB free"
 

@@ -1,5 +1,7 @@
 """Two runs side by side, as the commands print them."""
 
+from collections.abc import Mapping
+
 from rich.box import SIMPLE
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -18,9 +20,23 @@ def render_comparison(found: RunComparison) -> RenderableType:
     parts: list[RenderableType] = [_verdict(found), _settings(found), _figures(found)]
     for name, table in found.tables.items():
         parts.extend(lines_of_difference(name, table))
-    if not found.tables:
-        parts.append(Text("Orders, fills and bars: the files of one of the runs are not there."))
+    parts.extend(_lines_of_missing(found.missing))
     return Group(*parts)
+
+
+def _lines_of_missing(missing: Mapping[str, str]) -> list[Text]:
+    """What was not compared, and why, and what is not looked at instead."""
+    lines = [
+        Text(
+            f"{name.capitalize()}: NOT compared, {sides} left no such file or it is gone", "yellow"
+        )
+        for name, sides in missing.items()
+    ]
+    if missing.keys() & {"orders", "fills"}:
+        lines.append(
+            Text("What the database has of orders and fills is not compared; `orders` above is.")
+        )
+    return lines
 
 
 def lines_of_difference(name: str, found: FrameComparison) -> list[Text]:

@@ -63,7 +63,9 @@ def _scalar(value: object) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if isinstance(value, Decimal | UUID | Path):
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, UUID | Path):
         return str(value)
     raise TypeError(f"{type(value).__name__} has no JSON form: {value!r}")
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 from math import isnan
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
@@ -243,9 +244,16 @@ def _first_line(strategy: type[Strategy]) -> str:
 
 
 def lines_of_files(record: RunRecord, *, validation: str | None = None) -> list[str]:
-    """Where the run's files are, a line each, never cut."""
-    lines = [f"report      {record.folder}/report.html", f"files       {record.folder}"]
+    """Where the run's files are, or that they are not there any more, a line each, never cut."""
+    folder = Path(record.folder)
+    lines = [f"report      {_there(folder / 'report.html')}", f"files       {_there(folder)}"]
+    if not (folder / "report.html").exists():
+        lines[0] += f": `run report {str(record.id)[:_SHORT_ID]}` runs it again"
     return [*lines, f"per bar     {validation}"] if validation else lines
+
+
+def _there(path: Path) -> str:
+    return str(path) if path.exists() else f"not there any more ({path})"
 
 
 def _unwrapped(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -40,7 +41,9 @@ class Settings(BaseSettings):
     rate_limit_per_minute: int = Field(
         1_200, ge=1, description="Requests a minute of each key, user or address."
     )
-    max_body_bytes: int = Field(1_048_576, ge=1_024, description="Longest body of a request.")
+    max_body_bytes: int = Field(
+        1_048_576, ge=1_024, description="Longest body of a trader's or an admin's request."
+    )
 
     def model_post_init(self, _context: object) -> None:
         """Make every path absolute and fill in the default database."""
@@ -48,7 +51,7 @@ class Settings(BaseSettings):
         self.validation_dir = HOME / self.validation_dir
         self.session_configs_dir = HOME / self.session_configs_dir
         self.strategies_dir = HOME / self.strategies_dir
-        self.database_url = self.database_url or f"sqlite:///{self.data_dir / 'trading_app.db'}"
+        self.database_url = self.database_url or sqlite_url(self.data_dir / "trading_app.db")
 
     @staticmethod
     def listed(text: str) -> tuple[str, ...]:
@@ -74,6 +77,11 @@ class Settings(BaseSettings):
     def runs_dir(self) -> Path:
         """One folder per run lies in here."""
         return self.data_dir / "runs"
+
+
+def sqlite_url(path: Path) -> str:
+    """The address of the SQLite database in a file, whose name may hold ``%``, ``?`` and ``#``."""
+    return f"sqlite:///{quote(str(path))}"
 
 
 @cache

@@ -61,6 +61,10 @@ class Split(NamedTuple):
     ratio: float
 
 
+SPLIT_CAUSE = "split: "
+"""How the cause of an order's transition begins that a split restated."""
+
+
 class Dividend(NamedTuple):
     """At `time_ns` each unit of a symbol was paid `amount`, held by the run or not."""
 

@@ -1,6 +1,7 @@
 """All data a session decides on: bars of every interval, indicators, quality; not copied."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 import numpy as np
 
@@ -14,13 +15,17 @@ from app.core.types import Floats
 SeriesKey = tuple[str, Interval]
 """A symbol and an interval: what a series is known by."""
 
+EVERYTHING_NS: Final = np.iinfo(np.int64).max
+"""The present of data that no session is conducted over: all of it has happened."""
+
 
 class SessionData:
     """The unified store of a run: one writer, many readers, nothing copied.
 
     It may hold more than has happened, since a backtest reads ahead; `get_bars` and
     `get_indicator` show what had closed by `visible_ns`, which the thread that decides moves
-    along. Series grow in place and views handed out before stay as they were.
+    along; who conducts a session sets it before the first bar is stored. Series grow in place
+    and views handed out before stay as they were.
     """
 
     def __init__(self) -> None:
@@ -28,7 +33,7 @@ class SessionData:
         self._indicators: dict[tuple[str, Interval, IndicatorSpec], GrowingColumns] = {}
         self._named: dict[str, dict[str, float | Floats]] = {}
         self._quality: dict[SeriesKey, float] = {}
-        self.visible_ns = np.iinfo(np.int64).max
+        self.visible_ns = EVERYTHING_NS
 
     # ── writing: one thread ──────────────────────────────────────────────────
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 LONGEST_PART: Final = 100
 """Characters of a path or the name of a field that are repeated to their sender and in the log."""
 
+_UNREADABLE: Final = "\ufffd"
 _CONTROLS: Final = (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)
 _DIRECTIONS: Final = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
 _ESCAPES: Final = {code: ascii(chr(code))[1:-1] for code in (*_CONTROLS, *_DIRECTIONS)}
@@ -33,6 +34,12 @@ def plain_lines(text: str) -> str:
 def shortened(text: str, most: int = LONGEST_PART) -> str:
     """`text`, or the first `most` characters of it and an ellipsis."""
     return text if len(text) <= most else text[:most] + "…"
+
+
+def storable(text: str) -> str:
+    """`text` with U+FFFD for what no database takes: NUL, and halves of surrogate pairs."""
+    whole = text.replace("\0", _UNREADABLE).encode("utf-16", "surrogatepass")
+    return whole.decode("utf-16", "replace")
 
 
 def shown_path(path: str) -> str:

@@ -69,9 +69,9 @@ class AccountRecord:
 class SignalRecord:
     """What a strategy wanted at a moment, and what it saw.
 
-    `price` is the symbol's last close then; `indicators` are those the strategy declares, by
-    the name of its attribute, as known then, None where there was no value yet. `refusal` says
-    why nothing of it was executed.
+    `quantity` and `price`, the symbol's last close, are in the units of then; `indicators` are
+    those the strategy declares, by the name of its attribute, as known then, None where there
+    was no value yet. `refusal` says why nothing of it was executed.
     """
 
     id: UUID
@@ -92,6 +92,8 @@ class SignalRecord:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRecord:
     """An order and where it stands; quantities are above zero, prices None where it has none.
+
+    A split while it works restates both: one that has ended is in the units of its end.
 
     `client_order_id` names it in its account. `take_profit` and `stop_loss` are the prices of
     the exits it brings with it, `parent_order_id` is the order whose exit it is itself;
@@ -160,8 +162,8 @@ class FillRecord:
 class TradeRecord:
     """One round trip, first in first out; without an exit it is open, and marked at the close.
 
-    `stop_price` and `target_price` are those its entry brought with it; `market_context` is
-    what its entry's signal saw.
+    Everything is in the units of the exit, the `stop_price` and `target_price` that its entry
+    brought with it too; but `market_context` is what its entry's signal saw, as it saw it.
     """
 
     id: UUID

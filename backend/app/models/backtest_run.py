@@ -7,6 +7,7 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.database import Base, UtcDateTime
+from app.models.record_types import MODES, never_negative, one_of
 
 
 class BacktestRunRow(Base):
@@ -15,6 +16,10 @@ class BacktestRunRow(Base):
     __tablename__ = "backtest_runs"
     __table_args__ = (
         CheckConstraint("status IN ('completed', 'stopped', 'failed')", name="known_status"),
+        one_of("mode", MODES),
+        CheckConstraint("length(session_name) > 0", name="session_name_is_not_empty"),
+        *never_negative("bars", "sessions"),
+        CheckConstraint("first_session <= last_session", name="sessions_in_order"),
         Index(None, "finished_at"),
         Index(None, "started_at"),
     )

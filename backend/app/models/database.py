@@ -23,15 +23,20 @@ from sqlalchemy import (
     inspect,
     text,
 )
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from app.config.private_files import make_private
 from app.config.settings import get_settings
-from app.core.exceptions import ConfigurationError, DatabaseUnavailableError, TradingError
+from app.core.exceptions import (
+    ConfigurationError,
+    TradingError,
+)
+from app.models.addresses import database_address, shown_address, sqlite_path
+from app.models.troubles import is_busy, trouble, unavailable, uninitialised
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -51,6 +56,8 @@ rows take fewer of them. The last one, in pages: a commit waits until the log is
 database when there are 32 MB of it."""
 
 _BUSY_S, _RETRY_S = 5.0, 0.02
+_TURN_S = 60.0
+"""How long a migration, and what takes turns with it, waits for others that write into SQLite."""
 
 POOL_SIZE = 5
 POOL_OVERFLOW = 10
@@ -62,11 +69,6 @@ _POOL: dict[str, Any] = {
     "pool_pre_ping": True,
     "connect_args": {"options": "-c timezone=utc -c synchronous_commit=on"},
 }
-_NAMES = (
-    "write postgresql://user:password@host/database or sqlite:////folder/file.db, "
-    "or leave it out for a file in data/"
-)
-_POSTGRESQL_SCHEMES = ("postgres", "postgresql")
 _MIGRATION_LOCK = 0x4D69734D  # any number that no other program takes a lock on
 
 
@@ -135,25 +137,6 @@ def make_engine(url: str) -> Engine:
             "DATABASE_URL names a PostgreSQL database, whose driver is not installed: "
             "`pip install 'psycopg[binary]'` into its environment"
         ) from error
-
-
-def database_address(url: str) -> URL:
-    """`url` taken apart; PostgreSQL, however it is spelled, by the driver psycopg.
-
-    Raises:
-        ConfigurationError: it is no address, or names another kind of database.
-    """
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise ConfigurationError(
-            f"DATABASE_URL is not an address of a database: {_NAMES}"
-        ) from error
-    if address.drivername in _POSTGRESQL_SCHEMES:
-        return address.set(drivername="postgresql+psycopg")
-    if address.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
-        raise ConfigurationError(f"DATABASE_URL begins with {address.drivername}: {_NAMES}")
-    return address
 
 
 def _set_pragmas(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
@@ -236,14 +219,27 @@ def schema_revision(url: str) -> str | None:
     Raises:
         DatabaseUnavailableError: it does not answer.
     """
-    path = sqlite_path(database_address(url))
-    if path is not None and not path.is_file():
+    address = database_address(url)
+    if not _is_there(address):
         return None
     engine = make_engine(url)
     try:
         return _revision(engine)
     finally:
         engine.dispose()
+
+
+def is_newer(revision: str) -> bool:
+    """Whether a schema is one that this program does not know yet."""
+    return revision > SCHEMA_REVISION
+
+
+def newer_schema(shown: str, revision: str) -> ConfigurationError:
+    """What to say of a database, named `shown`, with such a schema: nothing can be done here."""
+    return ConfigurationError(
+        f"the database {shown} has schema {revision}, this program knows {SCHEMA_REVISION}: "
+        "a newer program wrote it, use that one, or name another database in DATABASE_URL"
+    )
 
 
 def _checked_engine(url: str) -> Engine:
@@ -253,7 +249,9 @@ def _checked_engine(url: str) -> Engine:
     try:
         revision = _revision(engine)
         if revision is None:
-            raise _uninitialised(address)
+            raise uninitialised(address)
+        if is_newer(revision):
+            raise newer_schema(shown_address(address), revision)
         if revision != SCHEMA_REVISION:
             raise ConfigurationError(
                 f"the database {shown_address(address)} has schema {revision}, this program "
@@ -270,13 +268,28 @@ def upgrade_database(url: str, revision: str = "head") -> None:
 
     Safe to repeat. The tables' rows are kept. A new file of SQLite is its owner's alone, and so
     are those that SQLite puts beside it: they take its mode.
+
+    Raises:
+        ConfigurationError: its folder cannot be made, the file is no database, a newer program
+            wrote it, or tables of another program are in the way.
+        DatabaseUnavailableError: it does not answer, or others keep it locked.
     """
     address = database_address(url)
     if (path := sqlite_path(address)) is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path)
         make_private(path)
     if revision != "head" or schema_revision(url) != SCHEMA_REVISION:
         _migrate(url, revision, downwards=False)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"the folder of the database {path} cannot be made: {error.strerror}; name another in "
+            "DATABASE_URL or, for the default, in DATA_DIR"
+        ) from error
 
 
 def downgrade_database(url: str, revision: str) -> None:
@@ -288,28 +301,52 @@ def downgrade_database(url: str, revision: str) -> None:
 def _revision(engine: Engine) -> str | None:
     try:
         with engine.connect() as connection:
-            if not inspect(connection).has_table("alembic_version"):
-                return None
-            revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except OperationalError as error:
-        raise _unavailable(engine.url, error) from error
+            return _revision_of(connection)
+    except DBAPIError as error:
+        raise trouble(engine.url, error) from error
+
+
+def _revision_of(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return None if revision is None else str(revision)
 
 
-def _migrate(url: str, revision: str, *, downwards: bool) -> None:
+def run_migrations(
+    connection: Connection, revision: str = "head", *, downwards: bool = False
+) -> None:
+    """Bring the schema that `connection` sees to a revision, in its transaction."""
     from alembic import command  # noqa: PLC0415 - 0.1 s that only a migration needs to pay
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    (command.downgrade if downwards else command.upgrade)(config, revision)
+
+
+@contextmanager
+def connect_in_memory() -> Iterator[Connection]:
+    """A transaction of a SQLite database that is in memory, empty, and gone afterwards."""
+    engine = make_engine("sqlite://")
+    try:
+        with _alone(engine) as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _migrate(url: str, revision: str, *, downwards: bool) -> None:
     engine = make_engine(url)
     try:
         with _migrating, _alone(engine) as connection:
-            config.attributes["connection"] = connection
-            (command.downgrade if downwards else command.upgrade)(config, revision)
-    except OperationalError as error:
-        raise _unavailable(engine.url, error) from error
+            if is_newer(before := _revision_of(connection) or ""):
+                raise newer_schema(shown_address(engine.url), before)
+            run_migrations(connection, revision, downwards=downwards)
+    except DBAPIError as error:
+        raise trouble(engine.url, error) from error
     finally:
         engine.dispose()
         close_databases()
@@ -339,37 +376,55 @@ def _leave_transactions_to_us(connection: DBAPIConnection, _entry: ConnectionPoo
 
 
 def _begin_writing(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    end_s = perf_counter() + _TURN_S
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if not is_busy(error) or perf_counter() > end_s:
+                raise
+            sleep(_RETRY_S)
+        else:
+            return
+
+
+def take_turn(db: Session) -> None:
+    """Let the unit of work `db`, at its beginning, wait for migrations and others that took turns.
+
+    Until it ends they wait for it. For what looks whether rows are there and adds those that are
+    not: two programs that do so at once would both add them.
+
+    Raises:
+        DatabaseUnavailableError: another program has been writing into SQLite for a minute.
+    """
+    connection = db.connection()
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
+        return
+    if getattr(connection.connection.driver_connection, "in_transaction", False):
+        return  # it writes already: it is its turn
+    try:
+        _begin_writing(connection)
+    except OperationalError as error:
+        raise unavailable(connection.engine.url, error) from error
 
 
 def _require_file(address: URL) -> None:
+    if not _is_there(address):
+        raise uninitialised(address)
+
+
+def _is_there(address: URL) -> bool:
+    """Whether there may be a database: for SQLite, whether its file is there.
+
+    Raises:
+        ConfigurationError: the file may not be looked for.
+    """
     path = sqlite_path(address)
-    if path is not None and not path.is_file():
-        raise _uninitialised(address)
-
-
-def sqlite_path(address: URL) -> Path | None:
-    """The file of a SQLite database; None for one in memory, and for PostgreSQL."""
-    in_memory = address.database in (None, "", ":memory:")
-    if address.get_backend_name() != "sqlite" or in_memory:
-        return None
-    return Path(str(address.database))
-
-
-def shown_address(address: URL) -> str:
-    """How messages name a database: its file, or its address without the password."""
-    path = sqlite_path(address)
-    return str(path) if path else address.render_as_string(hide_password=True)
-
-
-def _uninitialised(address: URL) -> ConfigurationError:
-    return ConfigurationError(
-        f"the database {shown_address(address)} has not been initialised: run `init-db`"
-    )
-
-
-def _unavailable(address: URL, error: OperationalError) -> DatabaseUnavailableError:
-    reason = str(error.orig).strip().splitlines()[-1]
-    return DatabaseUnavailableError(
-        f"the database {shown_address(address)} does not answer: {reason}"
-    )
+    try:
+        return path is None or path.is_file()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the database {path} cannot be reached: {error.strerror}; mend that, or name another "
+            "in DATABASE_URL or, for the default, in DATA_DIR"
+        ) from error

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.database import Base
-from app.models.record_types import Price, Quantity, above_zero
+from app.models.record_types import Price, Quantity, positive
 
 
 class SymbolRow(Base):
@@ -17,7 +17,7 @@ class SymbolRow(Base):
         UniqueConstraint("symbol", "exchange_group"),
         CheckConstraint("length(symbol) > 0", name="symbol_is_not_empty"),
         CheckConstraint("length(currency) BETWEEN 3 AND 5", name="currency_is_a_code"),
-        *above_zero("tick_size", "lot_size"),
+        *positive("tick_size", "lot_size"),
         Index(None, "exchange_group", "asset_class"),
     )
 

@@ -1,7 +1,7 @@
 """Columns of the trading record: exact numbers, and the words a column may hold."""
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Dialect, Numeric, TypeDecorator
@@ -10,40 +10,61 @@ from sqlalchemy.types import TypeEngine
 MODES = ("backtest", "paper", "live")
 SIDES = ("buy", "sell")
 
+DIGITS = 15
+"""Digits that a floating-point number, and so SQLite, keeps of any decimal one."""
+
+BOUND = 1e30
+"""Numbers of the record lie within it, on either side: what is larger is a mistake."""
+
+_BOUND_SQL = "1e30"
+
 PRICE_SCALE = 8
-"""Decimals of a price or a quantity: what the smallest unit of a coin needs."""
+"""Decimals a price or a quantity is shown with at least: what a bitcoin is divided into."""
 
 MONEY_SCALE = 6
-"""Decimals of an amount of money: regulatory fees are fractions of a cent."""
+"""Decimals an amount of money is shown with at least: regulatory fees are fractions of a cent."""
+
+_ROOMY = Context(prec=100)
+
+_FEW_DIGITS = 1e7
+"""Below it a number and eight decimals are no more digits than a floating-point number keeps."""
 
 
 class Exact(TypeDecorator[Decimal]):
-    """A Decimal of fixed scale, exact in PostgreSQL and to 15 digits in SQLite, which has none.
+    """A Decimal of any size, exact in PostgreSQL and to 15 digits in SQLite, which has none.
 
-    Floats may be bound too: whoever writes many rows rounds them first.
+    It is shown with `scale` decimals, and with more where it has more: coins may cost billionths
+    and be traded by the billion. Floats may be bound too: whoever writes many rows rounds them
+    first.
     """
 
     impl = Numeric
     cache_ok = True
 
     def __init__(self, scale: int) -> None:
-        super().__init__(20, scale)
+        super().__init__()
         self.scale = scale
+        self._step = Decimal(1).scaleb(-scale)
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Numbers of SQLite come as floats and are made exact here."""
         if dialect.name == "sqlite":
-            return dialect.type_descriptor(Numeric(20, self.scale, asdecimal=False))
-        return dialect.type_descriptor(Numeric(20, self.scale))
+            return dialect.type_descriptor(Numeric(asdecimal=False))
+        return dialect.type_descriptor(Numeric())
 
     def process_result_value(
         self, value: Decimal | float | None, _dialect: Dialect
     ) -> Decimal | None:
-        """A Decimal with exactly `scale` decimals."""
+        """A Decimal with `scale` decimals or more."""
         if value is None:
             return None
-        exact = value if isinstance(value, Decimal) else Decimal(repr(value))
-        return exact.quantize(Decimal(1).scaleb(-self.scale))
+        if not isinstance(value, Decimal):
+            text = f"{value:.{self.scale}f}"
+            if abs(value) < _FEW_DIGITS and float(text) == value:
+                return Decimal(text)
+            value = Decimal(f"{value:.{DIGITS}g}")
+        padded = value.quantize(self._step, context=_ROOMY)
+        return padded if padded == value else value.normalize(_ROOMY)
 
 
 class Price(Exact):
@@ -89,10 +110,31 @@ def one_of(column: str, words: Iterable[str]) -> CheckConstraint:
 
 
 def above_zero(*columns: str) -> list[CheckConstraint]:
-    """A check for each column that its number, where there is one, is above zero."""
+    """A check for each column that its whole number, where there is one, is above zero."""
     return [CheckConstraint(f"{column} > 0", name=f"{column}_above_zero") for column in columns]
 
 
 def never_negative(*columns: str) -> list[CheckConstraint]:
     """A check for each column that its number, where there is one, is zero or more."""
     return [CheckConstraint(f"{column} >= 0", name=f"{column}_not_negative") for column in columns]
+
+
+def positive(*columns: str) -> list[CheckConstraint]:
+    """A check for each column that what is in it, where something is, is a number above zero.
+
+    The bound keeps out what is no number: to PostgreSQL NaN is greater than any, to SQLite text.
+    """
+    return [
+        CheckConstraint(f"{column} > 0 AND {column} < {_BOUND_SQL}", name=f"{column}_above_zero")
+        for column in columns
+    ]
+
+
+def numbers(*columns: str) -> list[CheckConstraint]:
+    """A check for each column that what is in it, where something is, is a number."""
+    return [
+        CheckConstraint(
+            f"{column} > -{_BOUND_SQL} AND {column} < {_BOUND_SQL}", name=f"{column}_is_a_number"
+        )
+        for column in columns
+    ]

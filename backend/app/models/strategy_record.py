@@ -17,7 +17,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.models.database import Base, UtcDateTime
-from app.models.record_types import Price, Quantity, above_zero, one_of
+from app.models.record_types import Price, Quantity, one_of, positive
 
 LIFECYCLES = ("RESEARCH", "PAPER", "LIVE", "RETIRED")
 ACTIONS = ("BUY", "SELL", "HOLD")
@@ -68,9 +68,10 @@ class SignalRow(Base):
     __table_args__ = (
         UniqueConstraint("order_id"),
         one_of("action", ACTIONS),
-        *above_zero("quantity", "price"),
+        *positive("quantity", "price"),
         CheckConstraint("executed = (refusal IS NULL)", name="executed_or_why_not"),
         CheckConstraint("action <> 'HOLD' OR order_id IS NULL", name="hold_orders_nothing"),
+        CheckConstraint("action <> 'HOLD' OR NOT executed", name="hold_does_nothing"),
         Index(None, "run_id", "time_at"),
         Index(None, "strategy_id"),
     )
@@ -93,7 +94,10 @@ class IndicatorSnapshotRow(Base):
     """The value of one output of an indicator at a moment; never changed."""
 
     __tablename__ = "indicator_snapshots"
-    __table_args__ = (UniqueConstraint("run_id", "symbol", "interval", "name", "time_at"),)
+    __table_args__ = (
+        UniqueConstraint("run_id", "symbol", "interval", "name", "time_at"),
+        CheckConstraint("value <> 'NaN'", name="value_is_a_number"),
+    )
 
     run_id: Mapped[UUID | None] = mapped_column(ForeignKey("backtest_runs.id", ondelete="CASCADE"))
     symbol: Mapped[str] = mapped_column(String(32))

@@ -33,7 +33,9 @@ from app.models.record_types import (
     Quantity,
     above_zero,
     never_negative,
+    numbers,
     one_of,
+    positive,
 )
 
 
@@ -59,7 +61,8 @@ class AccountRow(Base):
         UniqueConstraint("broker", "number"),
         UniqueConstraint("run_id"),
         one_of("mode", MODES),
-        *above_zero("starting_cash"),
+        *positive("starting_cash"),
+        *numbers("cash", "equity"),
         CheckConstraint(
             "(mode <> 'backtest' OR run_id IS NOT NULL) AND (mode <> 'live' OR run_id IS NULL)",
             name="run_by_mode",
@@ -85,14 +88,30 @@ class OrderRow(Base):
         one_of("type", OrderType),
         one_of("time_in_force", TimeInForce),
         one_of("status", OrderStatus),
-        *above_zero("quantity", "limit_price", "stop_price", "average_fill_price"),
-        *above_zero("take_profit", "stop_loss", "trail", "trail_pct"),
+        *positive("quantity", "limit_price", "stop_price", "average_fill_price"),
+        *positive("take_profit", "stop_loss", "trail", "trail_pct"),
         CheckConstraint(
             "filled_quantity >= 0 AND filled_quantity <= quantity", name="filled_within_quantity"
         ),
         CheckConstraint(
             "(filled_quantity > 0) = (average_fill_price IS NOT NULL)", name="a_fill_has_a_price"
         ),
+        CheckConstraint(
+            "(status <> 'filled' OR filled_quantity > 0) "
+            "AND (status <> 'rejected' OR filled_quantity = 0)",
+            name="filled_by_status",
+        ),
+        CheckConstraint(
+            "type = 'market' OR type = 'trailing_stop' "
+            "OR (type = 'limit' OR stop_price IS NOT NULL) "
+            "AND (type = 'stop' OR limit_price IS NOT NULL)",
+            name="prices_by_type",
+        ),
+        CheckConstraint(
+            "time_in_force <> 'gtd' OR good_till_at IS NOT NULL", name="gtd_has_an_end"
+        ),
+        CheckConstraint("filled_at >= submitted_at", name="filled_after_submitted"),
+        Index(None, "account_id", "submitted_at"),
         Index(None, "strategy_id"),
         _some("parent_order_id"),
         _some("replaces_order_id"),
@@ -150,7 +169,8 @@ class FillRow(Base):
     __table_args__ = (
         UniqueConstraint("order_id", "execution_id"),
         one_of("side", SIDES),
-        *above_zero("quantity", "price"),
+        *positive("quantity", "price"),
+        *numbers("commission", "slippage"),
         Index(None, "account_id", "time_at"),
     )
 
@@ -173,11 +193,13 @@ class TradeRow(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "number"),
         one_of("direction", ("long", "short")),
-        *above_zero("number", "quantity", "entry_price", "exit_price"),
-        *above_zero("stop_price", "target_price"),
+        *above_zero("number"),
+        *positive("quantity", "entry_price", "exit_price", "stop_price", "target_price"),
+        *numbers("gross_pnl", "commission", "slippage", "net_pnl"),
         *never_negative("bars_held"),
         CheckConstraint("exit_at >= entry_at", name="exit_after_entry"),
         CheckConstraint("(exit_at IS NULL) = (exit_price IS NULL)", name="whole_exit"),
+        Index(None, "account_id", "entry_at"),
         Index(None, "strategy_id"),
         Index(None, "entry_order_id"),
         Index(None, "exit_order_id"),
@@ -213,7 +235,9 @@ class PositionRow(Base):
     __table_args__ = (
         UniqueConstraint("account_id", "strategy_id", "symbol"),
         CheckConstraint("quantity <> 0", name="holds_something"),
-        *above_zero("average_price", "last_price"),
+        *positive("average_price", "last_price"),
+        *numbers("quantity", "unrealized_pnl"),
+        Index(None, "account_id", "time_at"),
         Index(None, "strategy_id"),
     )
 
@@ -233,7 +257,12 @@ class EquityPointRow(Base):
     __tablename__ = "equity_points"
     __table_args__ = (
         UniqueConstraint("account_id", "time_at"),
+        *numbers("cash", "position_value", "gross_exposure", "equity"),
         *never_negative("gross_exposure"),
+        CheckConstraint(
+            "gross_exposure * 1.000001 + 0.000001 >= abs(position_value)",
+            name="gross_exposure_of_positions",
+        ),
         CheckConstraint("drawdown_pct <= 0", name="drawdown_not_positive"),
     )
 

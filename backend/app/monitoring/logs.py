@@ -20,7 +20,7 @@ from app.monitoring.secrecy import guard, mask
 ROTATION, RETENTION = "10 MB", "30 days"
 LEVELS: Final = ("TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 """From the most to the least talkative."""
-LIBRARIES: Final = ("uvicorn", "sqlalchemy", "alembic", "asyncio")
+LIBRARIES: Final = ("uvicorn", "sqlalchemy", "alembic", "asyncio", "python_multipart")
 """Whose records go to the log too, from WARNING on; uvicorn's from INFO on."""
 
 _LINE = (

@@ -87,6 +87,19 @@ class InvitationRepository:
         self._db.flush()
         return _invitation(row)
 
+    def revoke_of(self, user_id: UUID, at: datetime) -> int:
+        """Close every open invitation that a user made; how many there were."""
+        closing = (
+            update(InvitationRow)
+            .where(
+                InvitationRow.invited_by == user_id,
+                InvitationRow.used_at.is_(None),
+                InvitationRow.revoked_at.is_(None),
+            )
+            .values(revoked_at=at)
+        )
+        return len(self._db.scalars(closing.returning(InvitationRow.id)).all())
+
     def revoke_for_first_user(self, at: datetime) -> None:
         """Close every open invitation of a first user."""
         self._db.execute(

@@ -16,13 +16,16 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Numeric,
     Select,
+    String,
     TypeDecorator,
     Uuid,
+    and_,
     literal,
+    or_,
     select,
     tuple_,
+    type_coerce,
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
@@ -30,11 +33,15 @@ from app.core.exceptions import ConfigurationError
 from app.core.paging import MOST, Page, PageRequest
 from app.core.shown import shortened
 from app.models.database import Base
+from app.models.record_types import BOUND
 
 Row = TypeVar("Row", bound=Base)
 Value = TypeVar("Value")
 
 Condition = Callable[[Any], ColumnElement[bool]]
+
+_MOST_DECIMALS = 400
+"""More than any floating-point number has that is not zero."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +77,9 @@ class Listing(Generic[Row, Value]):
         query = self._filtered(request.filters).where(*where)
         if request.cursor is not None:
             place = _place(request.cursor, sort, column)
-            keys = tuple_(column, self.row.id)
-            query = query.where(keys < place if descending else keys > place)
+            as_text = _kind(column) is datetime and db.get_bind().dialect.name == "sqlite"
+            beyond = _beyond_instant if as_text else _beyond
+            query = query.where(beyond(column, self.row.id, place, descending=descending))
         order = [key.desc() if descending else key.asc() for key in (column, self.row.id)]
         rows = db.scalars(query.order_by(*order).limit(request.limit + 1)).all()
         return self._page(rows, request.limit, sort, name)
@@ -117,7 +125,43 @@ def _cursor(sort: str, value: Any, row: Base) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def _place(cursor: str, sort: str, column: InstrumentedAttribute[Any]) -> Any:
+Place = tuple[Any, UUID]
+
+
+def _beyond(
+    column: InstrumentedAttribute[Any],
+    key: InstrumentedAttribute[UUID],
+    place: Place,
+    *,
+    descending: bool,
+) -> ColumnElement[bool]:
+    """The rows that come after `place`."""
+    keys = tuple_(column, key)
+    bound = tuple_(literal(place[0], column.type), literal(place[1], Uuid()))
+    return keys < bound if descending else keys > bound
+
+
+def _beyond_instant(
+    column: InstrumentedAttribute[Any],
+    key: InstrumentedAttribute[UUID],
+    place: Place,
+    *,
+    descending: bool,
+) -> ColumnElement[bool]:
+    """The same of instants in SQLite, which compares them as text.
+
+    What it fills in itself, as it does `created_at`, ends with the seconds, where those that it is
+    handed have six decimals: a whole second is all texts from the short to the long one.
+    """
+    stored = type_coerce(column, String)
+    long = place[0].astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    short = long.removesuffix(".000000")
+    if descending:
+        return and_(stored <= long, or_(stored < short, key < place[1]))
+    return and_(stored >= short, or_(stored > long, key > place[1]))
+
+
+def _place(cursor: str, sort: str, column: InstrumentedAttribute[Any]) -> Place:
     """Where `cursor` says that the page begins: a value of `column` and an id.
 
     Anybody can write a cursor: what no column of the kind can hold is found here, for a database
@@ -129,15 +173,11 @@ def _place(cursor: str, sort: str, column: InstrumentedAttribute[Any]) -> Any:
         if made_for != sort:
             other = ascii(shortened(str(made_for)))[1:-1]
             raise ConfigurationError(f"cursor: it is of a list sorted by {other}, not {sort}")
-        return tuple_(*_bound(column, _read(value, column), UUID(key)))
+        return _read(value, column), UUID(key)
     except (ValueError, TypeError, ArithmeticError, AttributeError, RecursionError):
         raise ConfigurationError(
             f"cursor: {shortened(cursor)!a} is none; take next_cursor of the page before, unchanged"
         ) from None
-
-
-def _bound(column: InstrumentedAttribute[Any], value: Any, key: UUID) -> tuple[Any, Any]:
-    return literal(value, column.type), literal(key, Uuid())
 
 
 def _kind(column: InstrumentedAttribute[Any]) -> type:
@@ -167,7 +207,7 @@ def _read(text: str, column: InstrumentedAttribute[Any]) -> Any:
         return _whole(int(text), bits=63 if isinstance(column.type, BigInteger) else 31)
     if kind is str:
         return _storable(text)
-    return _exact(Decimal(text), _stored(column)) if kind is Decimal else kind(text)
+    return _exact(Decimal(text)) if kind is Decimal else kind(text)
 
 
 def _instant(moment: datetime) -> datetime:
@@ -189,11 +229,10 @@ def _storable(text: str) -> str:
     return text
 
 
-def _exact(number: Decimal, kind: Numeric[Any]) -> Decimal:
-    """`number`, if a column of `kind` holds it without rounding."""
-    scale, precision = kind.scale or 0, kind.precision or 0
-    if not number.is_finite() or number.adjusted() >= precision - scale:
+def _exact(number: Decimal) -> Decimal:
+    """`number`, if a column of the record may hold it."""
+    if not number.is_finite() or abs(number) >= Decimal(str(BOUND)):
         raise ValueError("too large")
-    if int(number.as_tuple().exponent) < -scale:
+    if int(number.as_tuple().exponent) < -_MOST_DECIMALS:
         raise ValueError("too exact")
     return number

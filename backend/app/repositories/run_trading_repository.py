@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.instants import utc
 from app.core.trading_record import Columns, RunTrading
 from app.models.database import Base
-from app.models.record_types import Exact, Holding, Money, Price
+from app.models.record_types import Exact, Money
 from app.models.strategy_record import IndicatorSnapshotRow, SignalRow
 from app.models.trading_record import (
     AccountRow,
@@ -24,7 +24,8 @@ from app.models.trading_record import (
     TradeRow,
 )
 from app.repositories.bulk import insert_rows, instants, milliseconds, new_keys
-from app.repositories.strategy_repository import StrategyRepository
+from app.repositories.exact_numbers import exact
+from app.repositories.strategy_repository import StrategyRepository, fingerprint_of
 
 SIMULATED = "simulated"
 """The broker of a run's account."""
@@ -56,8 +57,11 @@ class RunTradingRepository:
         writer.write(IndicatorSnapshotRow, trading.indicator_snapshots)
 
     def _strategies(self, run_id: UUID, trading: RunTrading, finished: datetime) -> list[UUID]:
+        """Their keys. All runs add new ones in one order, lest two wait for each other."""
         repository = StrategyRepository(self._db)
-        keys = [repository.require(definition, finished).id for definition in trading.strategies]
+        ordered = sorted(trading.strategies, key=lambda each: (each.name, fingerprint_of(each)))
+        known = [(each, repository.require(each, finished).id) for each in ordered]
+        keys = [next(key for each, key in known if each is own) for own in trading.strategies]
         for strategy, time_ns, why in trading.ended:
             moment = utc(time_ns)
             repository.add_event(keys[strategy], moment, "ended", why, run_id=run_id)
@@ -65,15 +69,15 @@ class RunTradingRepository:
 
     def _account(self, run_id: UUID, trading: RunTrading) -> UUID:
         key = uuid4()
+        amounts = (trading.starting_cash, trading.final_cash, trading.final_equity)
+        money = exact("accounts", amounts, Money(), trading.price_step).tolist()
         values = {
             "id": key,
             "run_id": run_id,
             "broker": SIMULATED,
             "number": run_id.hex,
             "mode": trading.mode,
-            "starting_cash": round(trading.starting_cash, 6),
-            "cash": round(trading.final_cash, 6),
-            "equity": round(trading.final_equity, 6),
+            **dict(zip(("starting_cash", "cash", "equity"), money, strict=True)),
         }
         self._db.execute(insert(AccountRow), [values])
         return key
@@ -125,7 +129,7 @@ class _Writer:
             return f"{name[:-3]}_at", self._instants(column)
         kind = table.c[name].type
         if isinstance(kind, Exact):
-            return name, _exact(column, kind, self.price_step)
+            return name, _numbers(exact(f"{table.name}.{name}", column, kind, self.price_step))
         if isinstance(column, np.ndarray):
             return name, _numbers(column)
         return name, column
@@ -137,25 +141,6 @@ class _Writer:
             new = list(set(times) - self._texts.keys())
             self._texts.update(zip(new, instants(new), strict=True))
         return list(map(self._texts.__getitem__, times))
-
-
-def _exact(column: Any, kind: Exact, price_step: float) -> list[float | None]:
-    """Numbers rounded as the column holds them, and kept within what it can hold.
-
-    A price or a quantity above zero is never rounded down to nothing.
-    """
-    values = np.asarray(column, np.float64)
-    if np.isnan(values).all():
-        return [None] * len(values)
-    limit = 10.0 ** (19 - kind.scale)
-    if isinstance(kind, Price):
-        steps = np.maximum(np.rint(values / price_step), 1.0)
-        rounded = np.round(steps * price_step, kind.scale)
-    else:
-        rounded = np.round(values, kind.scale)
-        if not isinstance(kind, Holding | Money):
-            rounded = np.where(values > 0, np.maximum(rounded, 10.0**-kind.scale), rounded)
-    return _numbers(np.clip(rounded, -limit, limit))
 
 
 def _numbers(values: np.typing.NDArray[Any]) -> list[Any]:

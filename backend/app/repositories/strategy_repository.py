@@ -16,6 +16,7 @@ from app.core.trading_record import (
     StrategyRecord,
 )
 from app.models.strategy_record import StrategyEventRow, StrategyRow
+from app.repositories.storing import adding_unless_known
 
 
 class StrategyRepository:
@@ -25,16 +26,22 @@ class StrategyRepository:
         self._db = db
 
     def require(self, definition: StrategyDefinition, time: datetime) -> StrategyRecord:
-        """The strategy defined so; added, in RESEARCH, if there is none yet."""
+        """The strategy defined so; added, in RESEARCH, if there is none yet.
+
+        Of two runs that add it at the same time one does; the other waits for its commit.
+        """
         fingerprint = fingerprint_of(definition)
-        known = self._db.scalar(
-            select(StrategyRow).where(
-                StrategyRow.name == definition.name, StrategyRow.fingerprint == fingerprint
-            )
-        )
-        if known is not None:
-            return strategy_of(known)
-        row = StrategyRow(
+        by_key = StrategyRow.name == definition.name, StrategyRow.fingerprint == fingerprint
+        known = select(StrategyRow).where(*by_key)
+        row = self._db.scalar(known)
+        if row is None:
+            self._add(definition, fingerprint, time)
+            row = self._db.scalars(known).one()
+        return strategy_of(row)
+
+    def _add(self, definition: StrategyDefinition, fingerprint: str, time: datetime) -> None:
+        """Add a strategy, and that it was, unless another unit of work does so."""
+        adding = adding_unless_known(self._db, StrategyRow, "name", "fingerprint").values(
             id=uuid4(),
             name=definition.name,
             class_=definition.class_,
@@ -43,10 +50,9 @@ class StrategyRepository:
             fingerprint=fingerprint,
             lifecycle="RESEARCH",
         )
-        self._db.add(row)
-        self._db.flush()
-        self.add_event(row.id, time, "created", f"{definition.name} is known from now on")
-        return strategy_of(row)
+        added = self._db.scalar(adding.returning(StrategyRow.id))
+        if added is not None:
+            self.add_event(added, time, "created", f"{definition.name} is known from now on")
 
     def get(self, strategy_id: UUID) -> StrategyRecord:
         """The strategy with that id.

@@ -20,7 +20,8 @@ class SessionConductor:
     """Leads a simulation through its sessions at a pace, and shows the present to whoever looks.
 
     Played in one go, a session shows its open and then its close; instant by instant, time,
-    `SessionData` and streams move with each instant, progress several times a second.
+    `SessionData` and streams move with each instant, progress several times a second. Until the
+    first session begins, however long it is held, nobody is shown more than what was before it.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SessionConductor:
         self._number = first_session
         self._present_ns = 0
         self._published_s = 0.0
+        simulation.data.visible_ns = sessions.open_ns.item(first_session)
         pace.interrupt = simulation.stepper.cut
 
     def expect(self, begins: Mapping[int, NamedValues]) -> None:

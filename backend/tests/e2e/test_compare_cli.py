@@ -92,11 +92,31 @@ def test_a_run_against_a_pinned_file(line: Typed) -> None:
     assert line.json("run", "compare", first["id"], metrics)["same_orders"] is True
 
 
+def test_what_cannot_be_compared_is_said(line: Typed) -> None:
+    first, _, third = (line.json("run", "show", each) for each in ids(line))
+    Path(third["folder"], "fills.parquet").unlink()
+    Path(third["folder"], "fills.csv").unlink()
+    told = line.ok("run", "compare", first["id"], third["id"])
+    assert "Fills: NOT compared, B left no such file or it is gone\n" in told
+    assert "Orders: 1 of 1 rows differ" in told
+    shutil.rmtree(first["folder"])
+    told = line.ok("run", "compare", first["id"], third["id"])
+    assert "Orders: NOT compared, A left no such file or it is gone\n" in told
+    assert "Fills: NOT compared, A and B left no such file or it is gone\n" in told
+    assert "Bars: NOT compared, A left no such file or it is gone\n" in told
+    assert "What the database has of orders and fills is not compared" in told
+
+
 def test_a_report_is_found_and_made_again(line: Typed) -> None:
     first = line.json("run", "show", ids(line)[0])
     report = Path(first["folder"]) / "report.html"
     assert line.ok("run", "report", first["id"][:8]).strip() == str(report)
+    assert f"report      {report}\n" in line.ok("run", "show", first["id"])
     shutil.rmtree(first["folder"])
+    told = line.ok("run", "show", first["id"])
+    gone = f"not there any more ({report}): `run report {first['id'][:8]}` runs it again"
+    assert f"report      {gone}\n" in told
+    assert f"files       not there any more ({report.parent})\n" in told
     told = line.ok("run", "report", first["id"])
     assert "with the same orders" in told
     again = Path(told.splitlines()[-1])

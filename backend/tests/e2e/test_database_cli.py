@@ -58,6 +58,8 @@ def test_a_backup_as_json_names_its_file(line: Typed) -> None:
         (("backup", "data/trading_app.db"), "exists already"),
         (("restore", "nothing.db", "--yes"), "cannot be read"),
         (("restore", "words.txt", "--yes"), "words.txt is not a backup"),
+        (("backup", "words.txt/a.db"), "words.txt/a.db cannot be written, its folder takes no"),
+        (("backup", "/proc/nope/a.db"), "/proc/nope/a.db cannot be written, its folder takes no"),
     ],
 )
 def test_mistakes_end_with_status_2(line: Typed, arguments: tuple[str, ...], reason: str) -> None:
@@ -65,6 +67,31 @@ def test_mistakes_end_with_status_2(line: Typed, arguments: tuple[str, ...], rea
     done = line.run("db", *arguments)
     assert (done.returncode, reason in done.stderr) == (2, True)
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_what_is_no_database_is_told_by_every_command_and_set_aside_by_a_restore(
+    line: Typed,
+) -> None:
+    line.ok("db", "backup", "a.db")
+    close_databases()
+    live = line.home / "data" / "trading_app.db"
+    live.write_text("these are no pages\n" * 100)
+    for command in (
+        ("db", "check"),
+        ("db", "upgrade"),
+        ("db", "backup", "b.db"),
+        ("run", "list"),
+        ("init-db",),
+        ("time", "now"),
+    ):
+        done = line.run(*command)
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert "trading_app.db is not a database, or damaged" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+    told = line.ok("db", "restore", "a.db", "--yes")
+    assert f"it is kept as {live}.no-database-1\n" in told
+    assert (live.parent / "trading_app.db.no-database-1").read_text().startswith("these are no")
+    line.ok("db", "check")
 
 
 def test_a_check_ends_with_status_1_on_a_fault(line: Typed) -> None:
@@ -77,7 +104,7 @@ def test_a_check_ends_with_status_1_on_a_fault(line: Typed) -> None:
     findings = line.run("db", "check", "--json")
     assert findings.returncode == 1
     assert json.loads(findings.stdout)[-1]["faults"] == [
-        "table backtest_runs has lost its trigger: restore a backup"
+        "trigger backtest_runs_immutable of backtest_runs is lost: restore a backup"
     ]
 
 

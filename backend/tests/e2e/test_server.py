@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -173,6 +174,38 @@ def test_who_starts_it_first_is_shown_a_token_once(start: Any, line: Installed) 
     assert "first admin" not in again.printed
 
 
+OF_FEW_FILES = """
+import os, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 256))
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_idle_connections_leave_room_for_others_and_for_the_log(
+    start: Any, line: Installed
+) -> None:
+    """300 connections that say nothing, from one address, to a process of 256 files."""
+    command = line.heeding_signals("server", "--port", "0")
+    server = start(sys.executable, "-c", OF_FEW_FILES, *command)
+    key = line.key()
+    with ExitStack() as stack:
+        for _ in range(300):
+            idle = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_S)
+            stack.enter_context(idle)
+        assert idle.recv(12) == b"HTTP/1.1 503"
+        elsewhere = http.client.HTTPConnection(
+            "127.0.0.1", server.port, timeout=PATIENCE_S, source_address=("127.0.0.2", 0)
+        )
+        elsewhere.request("GET", "/api/v1/auth/me", headers={"X-API-Key": key})
+        assert elsewhere.getresponse().status == 200
+        elsewhere.close()
+    status, errors = server.end()
+    assert status == 0
+    assert "Traceback" not in errors
+    assert len(errors) < 1_000
+    assert (line.data_dir / "logs" / "app.log").stat().st_size < 50_000
+
+
 WITH_A_SESSION = """
 import json, sys
 from app.cli.serving import serve
@@ -197,7 +230,7 @@ def test_a_session_is_stopped_and_recorded(start: Any, line: Installed, times: i
     assert server.end()[0] == 0
     with UnitOfWork(session_factory(line.database_url)) as work:
         (record,) = work.runs.list(10)
-    assert (record.status, record.reason) == ("stopped", "stopped on request")
+    assert (record.status, record.reason) == ("stopped", "the server was shut down")
 
 
 WAITS = """

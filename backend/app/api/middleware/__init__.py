@@ -15,7 +15,14 @@ from app.api.middleware.surprises import Surprises
 from app.api.platform import Platform
 
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-API-Key", "X-Request-ID")
-RESPONSE_HEADERS = ("Idempotent-Replayed", "Retry-After", "X-Process-Time", "X-Request-ID")
+RESPONSE_HEADERS = (
+    "Idempotent-Replayed",
+    "Location",
+    "Retry-After",
+    "X-Next-Cursor",
+    "X-Process-Time",
+    "X-Request-ID",
+)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 

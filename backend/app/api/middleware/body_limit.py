@@ -18,10 +18,14 @@ UPLOADS: Final = re.compile(r"/api(/v1)?/market-data/import")
 """Where files are imported; longer bodies are taken from those who may import."""
 _FORM_BYTES: Final = 65_536
 """What the form may add to the file."""
+SHORT_BYTES: Final = 8_192
+"""As long as a body may be of whom we do not know, or who may only look, or where users are
+managed: nothing longer is of any use there, and to read JSON holds up everybody else."""
+_OF_USERS: Final = re.compile(r"/api(/v1)?/(auth|api-keys|users|invitations)(/|$)")
 
 
 class BodyLimit:
-    """Answers 413 when a body is, or says that it will be, longer than the settings allow."""
+    """Answers 413 when a body is, or says that it will be, longer than its sender may send."""
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
         self._app = app
@@ -33,7 +37,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         is_upload = _is_upload(scope)
-        most = self._most(is_upload=is_upload)
+        most = self._most(scope, is_upload=is_upload)
         words = _words(most, is_upload=is_upload)
         told = Headers(scope=scope).get("content-length", "")
         if told.isdecimal() and int(told) > most:
@@ -61,16 +65,22 @@ class BodyLimit:
                 raise
             await _too_long(words)(scope, receive, send)
 
-    def _most(self, *, is_upload: bool) -> int:
+    def _most(self, scope: Scope, *, is_upload: bool) -> int:
         if is_upload:
             return (self._settings.import_max_mib << 20) + _FORM_BYTES
-        return self._settings.max_body_bytes
+        if _is_trader(scope) and _OF_USERS.match(scope["path"]) is None:
+            return self._settings.max_body_bytes
+        return min(SHORT_BYTES, self._settings.max_body_bytes)
 
 
 def _is_upload(scope: Scope) -> bool:
-    principal: Principal | None = scope["state"].get("principal")
     is_there = scope["method"] == "POST" and UPLOADS.fullmatch(scope["path"]) is not None
-    return is_there and principal is not None and principal.may(Role.TRADER)
+    return is_there and _is_trader(scope)
+
+
+def _is_trader(scope: Scope) -> bool:
+    principal: Principal | None = scope["state"].get("principal")
+    return principal is not None and principal.may(Role.TRADER)
 
 
 def _words(most: int, *, is_upload: bool) -> str:

@@ -1,9 +1,8 @@
-"""What is turned away at the door: names that are not ours, secrets in addresses."""
+"""What is turned away at the door: names that are not ours, secrets in addresses, two lengths."""
 
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -36,12 +35,19 @@ _IN_ADDRESS = (
 )
 
 
+_TWO_LENGTHS = (
+    "the body's length is told twice, by Content-Length and by Transfer-Encoding: send one of them"
+)
+_LENGTHS = (b"content-length", b"transfer-encoding")
+
+
 class Entrance:
-    """Refuses a Host that is not this installation's, and secrets in the query.
+    """Refuses a Host that is not this installation's, secrets in the query, and two lengths.
 
     A page of another site can make its own name point to this machine (DNS rebinding) and would
     then be of one origin with us. Its name gives it away: an address and ``localhost`` are
-    always ours, other names only if `allowed_hosts` lists them.
+    always ours, other names only if `allowed_hosts` lists them. Of a body with two lengths a proxy
+    before us may believe the other one, and take its end for a request of somebody else's.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings) -> None:
@@ -59,7 +65,10 @@ class Entrance:
         await (self._app if refusal is None else refusal)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Response | None:
-        host = Headers(scope=scope).get("host", "")
+        host, lengths = _host_and_lengths(scope)
+        if lengths > 1:
+            close = {"Connection": "close"}
+            return error_response(400, ErrorCode.BAD_REQUEST, _TWO_LENGTHS, headers=close)
         if host not in self._known and not self._is_ours(host):
             return error_response(
                 400,
@@ -77,6 +86,17 @@ class Entrance:
         if ours and len(self._known) < 64:
             self._known.add(host)
         return ours
+
+
+def _host_and_lengths(scope: Scope) -> tuple[str, int]:
+    """The first Host, and by how many headers it is told how long the body is."""
+    host, lengths = None, 0
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value.decode("latin-1") if host is None else host
+        elif name in _LENGTHS:
+            lengths += 1
+    return host or "", lengths
 
 
 def _without_port(host: str) -> str:

@@ -1,19 +1,26 @@
 """A POST with an Idempotency-Key is done once, however often it is sent.
 
-What the key's row means: none, nobody asked; no answer and our process, it is being done; no
-answer and another process, that one ended in the middle and nobody knows how far it came; an
+What the key's row means: none, nobody asked; no answer and one that our process is at work on, it
+is being done; no answer and any other, it ended in the middle and nobody knows how far it came; an
 answer, it was done and this is what came of it. The row is committed before the work begins.
 """
 
 import hmac
 import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import uuid4
 
+import anyio
+from loguru import logger
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,7 +29,7 @@ from app.api.access import identify, may_ask
 from app.api.errors import error_response
 from app.api.platform import Platform
 from app.api.schemas.errors import ErrorCode
-from app.core.exceptions import ConflictError
+from app.core.exceptions import ConflictError, DatabaseError
 from app.core.idempotency import EarlierRequest, KeptAnswer, RequestKey
 from app.core.instants import utc
 from app.services.security.keys import derived_key
@@ -36,6 +43,11 @@ PURPOSE: Final = "fingerprints of idempotent requests"
 LONGEST_ROUTE: Final = 256
 KEY_PATTERN: Final = r"[\x21-\x7e]{1,128}"
 BAD_REQUEST, CONFLICT, SERVER_ERROR, UNAVAILABLE = 400, 409, 500, 503
+
+PAUSES_S: Final = (0.2, 1.0, 5.0)
+"""Between tries to write down what came of a request, each of which waits for the database too."""
+_UNREAD: Final = "-" * 64
+"""In place of the fingerprint of a body that was not read to its end."""
 
 _KEY: Final = re.compile(KEY_PATTERN)
 _PREFIX: Final = re.compile(r"^/api(/v1)?(?=/)")
@@ -56,6 +68,7 @@ class Idempotency:
         self._platform = platform
         self._secret = derived_key(platform.settings.secret_key.get_secret_value(), PURPOSE)
         self._server_id = uuid4()
+        self._under_way: Counter[RequestKey] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what comes without a key, or from who may not: that is refused further in."""
@@ -78,11 +91,30 @@ class Idempotency:
             user_id=principal.user_id, api_key_id=principal.api_key_id, route=route, key=key
         )
         body = _BodyHash(receive, headers.get("content-type", ""), self._secret)
-        earlier = await run_in_threadpool(self._claim, request)
-        if earlier is None:
-            await self._do(request, body, scope, send)
-        else:
-            await (await self._again(earlier, body))(scope, receive, send)
+        was_under_way = request in self._under_way
+        with self._at_work_on(request):
+            earlier = await run_in_threadpool(self._claim, request)
+            if earlier is None:
+                await self._do(request, body, scope, send)
+        if earlier is not None:
+            is_ours = earlier.server_id == self._server_id
+            is_going_on = is_ours and (was_under_way or request in self._under_way)
+            response = await _again(earlier, body, is_going_on=is_going_on)
+            await response(scope, receive, send)
+
+    @contextmanager
+    def _at_work_on(self, request: RequestKey) -> Iterator[None]:
+        """Know of the request before its row is there, and until after its answer is in it.
+
+        Counted, for one that comes again looks for the row while the first is at work.
+        """
+        self._under_way[request] += 1
+        try:
+            yield
+        finally:
+            self._under_way[request] -= 1
+            if not self._under_way[request]:
+                del self._under_way[request]
 
     async def _do(self, request: RequestKey, body: "_BodyHash", scope: Scope, send: Send) -> None:
         """Let the request be done; its answer is kept before the last of it is sent."""
@@ -90,39 +122,31 @@ class Idempotency:
         try:
             await self._app(scope, body.receive, answer.send)
         except Exception:  # passed on: that it broke off must be known before anybody asks again
-            broken = answer.kept(await body.fingerprint(), broken=True)
-            await run_in_threadpool(self._keep, request, broken)
+            broken = answer.kept(await _fingerprint(body), broken=True)
+            await self._note(lambda: self._keep(request, broken))
             raise
         if answer.says_that_nothing_was_done:
-            await run_in_threadpool(self._release, request)
+            await self._note(lambda: self._release(request))
         else:
-            kept = answer.kept(await body.fingerprint())
-            await run_in_threadpool(self._keep, request, kept)
+            kept = answer.kept(await _fingerprint(body))
+            await self._note(lambda: self._keep(request, kept))
         await answer.finish()
 
-    async def _again(self, earlier: EarlierRequest, body: "_BodyHash") -> Response:
-        answer = earlier.answer
-        if answer is None and earlier.server_id == self._server_id:
-            return _refused(
-                CONFLICT, "a request with this Idempotency-Key is being done: ask later"
-            )
-        if answer is None:
-            return _refused(
-                CONFLICT,
-                "a request with this Idempotency-Key was interrupted: look whether it was done, "
-                "and send what is missing with a new key",
-            )
-        if answer.fingerprint != await body.fingerprint():
-            return _refused(
-                CONFLICT, "Idempotency-Key: it was used for a request with another body"
-            )
-        if answer.body is None:
-            return _refused(
-                CONFLICT,
-                f"a request with this Idempotency-Key was answered with status {answer.status}; "
-                "the answer is not kept, look at what was done",
-            )
-        return _replayed(answer)
+    async def _note(self, write: Callable[[], None]) -> None:
+        """Write down what came of a request, patiently; else whoever asks again is told to look.
+
+        The request is answered all the same: it is over, and its sender is to know how it ended.
+        """
+        for pause_s in (*PAUSES_S, None):
+            try:
+                await run_in_threadpool(write)
+            except (DatabaseError, SQLAlchemyError) as error:
+                if pause_s is None:
+                    logger.error("what came of an idempotent request is not kept: {}", error)
+                    return
+                await anyio.sleep(pause_s)
+            else:
+                return
 
     def _claim(self, request: RequestKey) -> EarlierRequest | None:
         """None if the request is ours to do, else what is known of the one before."""
@@ -135,7 +159,7 @@ class Idempotency:
         except ConflictError:
             with self._platform.work() as work:
                 found = work.idempotency.find(request)
-            return found or EarlierRequest(server_id=self._server_id, answer=None)
+            return found or self._claim(request)  # it was released meanwhile
         return None
 
     def _keep(self, request: RequestKey, answer: KeptAnswer) -> None:
@@ -235,6 +259,35 @@ class _BodyHash:
         cut = max(0, len(rest) - len(self._boundary) + 1)
         self._hash.update(rest[:cut])
         self._held = rest[cut:]
+
+
+async def _fingerprint(body: _BodyHash) -> str:
+    """That of the whole body, whoever has read how much of it; one that is too long has none."""
+    try:
+        return await body.fingerprint()
+    except HTTPException:
+        return _UNREAD
+
+
+async def _again(earlier: EarlierRequest, body: _BodyHash, *, is_going_on: bool) -> Response:
+    answer = earlier.answer
+    if answer is None and is_going_on:
+        return _refused(CONFLICT, "a request with this Idempotency-Key is being done: ask later")
+    if answer is None:
+        return _refused(
+            CONFLICT,
+            "a request with this Idempotency-Key was interrupted: look whether it was done, "
+            "and send what is missing with a new key",
+        )
+    if answer.fingerprint not in (_UNREAD, await _fingerprint(body)):
+        return _refused(CONFLICT, "Idempotency-Key: it was used for a request with another body")
+    if answer.body is None or answer.fingerprint == _UNREAD:
+        return _refused(
+            CONFLICT,
+            f"a request with this Idempotency-Key was answered with status {answer.status}; "
+            "the answer is not kept, look at what was done",
+        )
+    return _replayed(answer)
 
 
 def _replayed(answer: KeptAnswer) -> Response:

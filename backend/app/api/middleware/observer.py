@@ -9,7 +9,8 @@ from loguru import logger
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.audit import address_of
+from app.api.access import served_path
+from app.api.audit import address_of, is_behind_tls
 from app.core.shown import shown_path
 from app.monitoring.metrics import Metrics
 
@@ -18,7 +19,7 @@ UNMATCHED: Final = "unmatched"
 """What log and figures call a path that is no route's: it may be anything, a secret too."""
 
 Header = tuple[bytes, bytes]
-_EVERYWHERE: Final[tuple[Header, ...]] = (
+EVERYWHERE: Final[tuple[Header, ...]] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
@@ -28,7 +29,7 @@ _EVERYWHERE: Final[tuple[Header, ...]] = (
 _RESPONSES: Final = ("http.response.start", "websocket.http.response.start")
 """The second is a WebSocket's handshake that is answered with an error."""
 _HSTS: Final[Header] = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
-_NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
+NOT_KEPT: Final[Header] = (b"cache-control", b"no-store")
 _POLICY: Final = b"content-security-policy"
 DATA_POLICY: Final[Header] = (_POLICY, b"default-src 'none'; frame-ancestors 'none'")
 DOCS_POLICY: Final[Header] = (
@@ -72,7 +73,10 @@ class Observer:
         request_id = _request_id(scope)
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["address"] = address_of(HTTPConnection(scope)) or "-"
+        connection = HTTPConnection(scope)
+        state["address"] = address_of(connection) or "-"
+        if is_behind_tls(connection):
+            scope["scheme"] = "wss" if scope["type"] == "websocket" else "https"
         status = 0
 
         async def sending(message: Message) -> None:
@@ -112,11 +116,14 @@ class Observer:
 
 
 def _template(scope: Scope) -> str:
-    """The path of the route that answered; our pages' routes have no parameters."""
+    """The path of the route that answered, or would have; our pages' routes have no parameters."""
     route = scope.get("route")
     if route is not None:
         return str(route.path)
-    return scope["path"] if "endpoint" in scope else UNMATCHED
+    if "endpoint" in scope:
+        return str(scope["path"])
+    method = scope.get("method")
+    return served_path(method, scope["path"]) or UNMATCHED if method else UNMATCHED
 
 
 def _request_id(scope: Scope) -> str:
@@ -131,11 +138,11 @@ def _add_headers(headers: list[Header], scope: Scope, request_id: str, seconds: 
     present = dict(headers)
     headers.append((b"x-request-id", request_id.encode()))
     headers.append((b"x-process-time", b"%.6f" % seconds))
-    headers.extend(_EVERYWHERE)
+    headers.extend(EVERYWHERE)
     if scope["scheme"] in ("https", "wss"):
         headers.append(_HSTS)
     if b"cache-control" not in present:
-        headers.append(_NOT_KEPT)
+        headers.append(NOT_KEPT)
     headers.append(_policy(scope, present))
 
 

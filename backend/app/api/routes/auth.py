@@ -72,7 +72,10 @@ def me(platform: Served, actor: Actor) -> Me:
 
 @router.post("/password", status_code=204, summary="Change one's own password")
 def change_password(body: PasswordChange, platform: Served, actor: Actor, sender: Sender) -> None:
-    """Every other login of the user ends; this one goes on."""
+    """Every other login of the user ends; this one goes on.
+
+    Open invitations of one's own and API keys of scope admin are revoked.
+    """
     platform.users.accounts.change_password(
         actor,
         body.current_password.get_secret_value(),

@@ -3,19 +3,18 @@
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from app.api.access import Actor
 from app.api.audit import write_down
+from app.api.schemas.values import Asked
 from app.monitoring.logs import current_level, set_level
 
 router = APIRouter(prefix="/system", tags=["system"])
 
 
-class LogLevel(BaseModel):
+class LogLevel(Asked):
     """The least severe level that is written to the log."""
-
-    model_config = ConfigDict(extra="forbid")
 
     level: Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         examples=["DEBUG"]

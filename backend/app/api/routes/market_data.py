@@ -28,6 +28,8 @@ from app.api.schemas.market_data import (
 from app.api.schemas.session import now
 from app.api.uploads import FORM, ReceivedFile
 from app.core.corporate_actions import Adjustment
+from app.core.enums import OperationMode
+from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.instants import utc
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.paging import DEFAULT_LIMIT, MOST
@@ -138,9 +140,15 @@ def quality(
     end: LastDate = None,
     exchange: Exchange = _US,
 ) -> QualityFound:
-    """Per session the minutes expected and present, and the gaps; what is odd; and halts."""
+    """Per session the minutes expected and present, and the gaps; what is odd; and halts.
+
+    Only from the first stored session to the last is anything expected: of days outside there
+    are no sessions, and `quality_pct` is null.
+    """
     manager = _manager(platform, exchange)
     days = _stored_days(manager, symbol, start, end)
+    if days is None:
+        return QualityFound.of_nothing(manager.coverage(symbol))
     return QualityFound.of(
         manager.coverage(symbol),
         manager.get_quality(symbol, *days),
@@ -233,18 +241,30 @@ def _manager(platform: Platform, exchange: ExchangeGroup) -> DataManager:
 
 def _stored_days(
     manager: DataManager, symbol: str, start: date | None, end: date | None
-) -> tuple[date, date]:
-    """The asked days among those of the stored bars; outside nothing is expected."""
+) -> tuple[date, date] | None:
+    """The asked days among those of the stored bars, None if there are none."""
+    if start and end and end < start:
+        wrong = f"end: {end} is before start, {start}; ask for days from start to end"
+        raise ConfigurationError(wrong, (wrong,))
     first, last = manager.stored_range(symbol)
-    begin = min(max(start or first, first), last)
-    return begin, max(min(end or last, last), begin)
+    begins, ends = max(start or first, first), min(end or last, last)
+    return (begins, ends) if begins <= ends else None
 
 
 def _latest_in_session(platform: Platform, symbol: str) -> Latest | None:
-    data = platform.system.get_session_data()
-    if data is None or not platform.system.is_running():
+    """None unless it is a symbol of the session that runs.
+
+    Of a backtest that has seen no bar of it there is nothing to tell: what is stored is its
+    future. Of a session by the clock it is the past.
+    """
+    data, symbols = platform.system.get_session_data(), platform.system.session_symbols()
+    if data is None or symbol not in symbols or not platform.system.is_running():
         return None
     closed = data.get_bars(symbol, ONE_MINUTE)
     if not len(closed):
-        return None
+        if platform.system.status().mode is not OperationMode.BACKTEST:
+            return None
+        raise DataNotFoundError(
+            f"no bar of {symbol} has closed in the session that runs; step it or ask again later"
+        )
     return Latest(bar=closed.slice(len(closed) - 1, len(closed)), tick=None, in_session=True)

@@ -18,7 +18,8 @@ from app.api.schemas.queries import (
     SignalQuery,
     TradeQuery,
 )
-from app.core.paging import PageRequest
+from app.core.exceptions import ConfigurationError
+from app.core.paging import MOST, PageRequest
 from app.core.trading_record import AccountRecord
 from app.repositories.unit_of_work import UnitOfWork
 
@@ -43,15 +44,20 @@ def orders(query: Annotated[OrderQuery, Query()], platform: Served) -> Page[show
 @router.get("/trading/orders/{order_id}", responses=errors(404), summary="An order")
 @router.get("/orders/{order_id}", responses=errors(404), summary="An order")
 def order(order_id: UUID, platform: Served) -> shown.OrderDetails:
-    """With everything that became of it and its executions."""
+    """With what became of it and its executions: the first thousand of each, oldest first.
+
+    Where there are more, `next_events_cursor` and `next_fills_cursor` say where they begin.
+    """
+    asked = PageRequest(limit=MOST, sort="recorded", filters={"order_id": order_id})
     with platform.work() as work:
         found = shown.Order.model_validate(work.record.order(order_id))
-        events = work.trading.order_events(order_id)
-        fills = work.record.fills(PageRequest(limit=1_000, filters=_of_order(found)))
+        events, fills = work.record.order_events(asked), work.record.fills(asked)
         return shown.OrderDetails(
             **found.model_dump(),
-            events=[shown.Event.of_order(event) for event in events],
-            fills=[shown.Fill.model_validate(fill) for fill in reversed(fills.items)],
+            events=[shown.Event.of_order(event) for event in events.items],
+            next_events_cursor=events.next_cursor,
+            fills=[shown.Fill.model_validate(fill) for fill in fills.items],
+            next_fills_cursor=fills.next_cursor,
         )
 
 
@@ -90,7 +96,10 @@ def events(query: Annotated[EventQuery, Query()], platform: Served) -> Page[show
 def portfolio(
     platform: Served, account_id: UUID | None = None, run_id: UUID | None = None
 ) -> shown.Portfolio:
-    """Cash, equity and positions: of an account, of a run's, or of the latest run's."""
+    """Cash, equity and positions: of an account, of a run's, or of the latest run's.
+
+    An account and a run that is not its own are refused.
+    """
     with platform.work() as work:
         account = _account(work, account_id, run_id)
         held = [shown.Position.model_validate(one) for one in work.trading.positions(account.id)]
@@ -99,11 +108,11 @@ def portfolio(
 
 def _account(work: UnitOfWork, account_id: UUID | None, run_id: UUID | None) -> AccountRecord:
     if account_id is not None:
-        return work.record.account(account_id)
+        account = work.record.account(account_id)
+        if run_id not in (None, account.run_id):
+            wrong = f"run_id: account {account_id} is not of run {run_id}; leave one of them out"
+            raise ConfigurationError(wrong, (wrong,))
+        return account
     if run_id is not None:
         return work.trading.account_of_run(run_id)
     return work.record.latest_account()
-
-
-def _of_order(order: shown.Order) -> dict[str, UUID]:
-    return {"account_id": order.account_id, "order_id": order.id}

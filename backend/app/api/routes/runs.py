@@ -1,7 +1,9 @@
 """Runs: ask for one, follow it, cancel it; what those that are over came to."""
 
+from contextlib import suppress
 from pathlib import Path as FilePath
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
+from uuid import UUID
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import FileResponse
@@ -22,7 +24,7 @@ from app.api.schemas.runs import (
     RunsOnTheirWay,
     RunSummary,
 )
-from app.core.exceptions import DataNotFoundError, WrongStateError
+from app.core.exceptions import ConfigurationError, DataNotFoundError, WrongStateError
 from app.core.run_record import RunRecord
 from app.managers.system_manager import RunState, RunTicket
 from app.services.analytics.compare import RunSide, compare_runs
@@ -41,6 +43,8 @@ OneOfTwo = Annotated[
     str, Query(pattern=r"^[0-9a-fA-F][0-9a-fA-F-]{0,35}$", description="A run's id.")
 ]
 LONGEST_WAIT_S = 30.0
+_WHOLE: Final = 32
+"""Digits of an id."""
 _PAGE: Responses = {
     200: {
         "description": "The page.",
@@ -104,8 +108,7 @@ def compare(
     ] = 0.0,
 ) -> Comparison:
     """Settings that differ, figures, and the first order, fill or bar that differs."""
-    with platform.work() as work:
-        sides = [RunSide.of_record(work.runs.get(each)) for each in (a, b)]
+    sides = [RunSide.of_record(_record(platform, _whole_id(platform, each))) for each in (a, b)]
     return Comparison.of(compare_runs(*sides, tolerance=tolerance))
 
 
@@ -133,11 +136,12 @@ def run(
     ] = "end",
 ) -> Response:
     """While it is on its way: its place, its progress. When it is over: everything it came to."""
-    ticket = _followed(platform, run_id, wait_s, figures=until == "figures")
+    whole_id = _whole_id(platform, run_id)
+    ticket = _followed(platform, whole_id, wait_s, figures=until == "figures")
     if ticket is not None and not ticket.state.has_ended:
         return written(Run.of_ticket(ticket))
     try:
-        return written(Run.of_record(_record(platform, run_id)))
+        return written(Run.of_record(_record(platform, whole_id)))
     except DataNotFoundError:
         if ticket is None:
             raise
@@ -147,17 +151,16 @@ def run(
 @router.post("/{run_id}/cancel", responses=errors(404, 409), summary="End a run")
 def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> Run:
     """One that waits is not begun; one that runs ends where it is. Both are recorded so."""
-    runs = platform.system.get_run_queue()
-    known = runs.ticket(run_id)
-    session = None if known is not None else _session_ticket(platform, run_id)
+    runs, whole_id = platform.system.get_run_queue(), _whole_id(platform, run_id)
+    session = _session_ticket(platform, whole_id)
     if session is not None and not session.state.has_ended:
-        raise WrongStateError(f"run {run_id} is the session's: end it by /system/stop")
-    if known is None:
-        record = _record(platform, run_id)
+        raise WrongStateError(f"run {whole_id} is the session's: end it by /system/stop")
+    if runs.ticket(whole_id) is None:
+        record = _record(platform, whole_id)
         raise WrongStateError(
             f"run {record.id} is {record.status}: there is nothing left to cancel"
         )
-    ticket = runs.cancel(known.id)
+    ticket = runs.cancel(whole_id)
     write_down(request, actor, "run.cancel", f"run:{ticket.id}")
     return Run.of_ticket(ticket)
 
@@ -165,14 +168,15 @@ def cancel(run_id: RunId, platform: Served, actor: Actor, request: Request) -> R
 @router.get("/{run_id}/metrics", responses=errors(404), summary="Its figures")
 def metrics(run_id: RunId, platform: Served) -> RunMetrics:
     """Of the account, and each strategy's part of it."""
-    return RunMetrics.of(_record(platform, run_id))
+    return RunMetrics.of(_record(platform, _whole_id(platform, run_id)))
 
 
 @router.get("/{run_id}/equity", responses=errors(404), summary="Its equity curve")
 def equity(run_id: RunId, query: Annotated[EquityQuery, Query()], platform: Served) -> Page[Equity]:
     """Oldest first: every session's close, and minutes evenly between them."""
+    whole_id = _whole_id(platform, run_id)
     with platform.work() as work:
-        account = work.trading.account_of_run(work.runs.get(run_id).id)
+        account = work.trading.account_of_run(work.runs.get(whole_id).id)
         return page_of(Equity.model_validate, work.record.equity(account.id, query.request()))
 
 
@@ -184,34 +188,61 @@ def equity(run_id: RunId, query: Annotated[EquityQuery, Query()], platform: Serv
 )
 def report(run_id: RunId, platform: Served) -> FileResponse:
     """One HTML page that opens without a network too."""
-    path = FilePath(_record(platform, run_id).folder) / "report.html"
+    record = _record(platform, _whole_id(platform, run_id))
+    path = FilePath(record.folder) / "report.html"
     if not path.is_file():
         raise DataNotFoundError(
-            f"the report of run {run_id} is not there; `run report` makes it again"
+            f"the report of run {record.id} is not there; `run report` makes it again"
         )
     return FileResponse(path, media_type="text/html")
 
 
-def _record(platform: Platform, run_id: str) -> RunRecord:
+def _whole_id(platform: Platform, run_id: str) -> UUID:
+    """The run whose id begins so, wherever it stands: a cut id never means another run.
+
+    Raises:
+        DataNotFoundError: there is none.
+        ConfigurationError: there are several.
+    """
+    digits = run_id.replace("-", "").lower()
+    if len(digits) == _WHOLE:
+        return UUID(digits)
+    session = platform.system.session_ticket()
+    found = set(platform.system.get_run_queue().beginning(digits))
+    if session is not None and session.id.hex.startswith(digits):
+        found.add(session.id)
+    with platform.work() as work, suppress(DataNotFoundError):
+        found.add(work.runs.get(digits).id)
+    if not found:
+        raise DataNotFoundError(f"there is no run {run_id}")
+    if len(found) > 1:
+        raise ConfigurationError(f"several runs begin with {run_id}: give more of the id")
+    return found.pop()
+
+
+def _record(platform: Platform, run_id: UUID) -> RunRecord:
     with platform.work() as work:
         return work.runs.get(run_id)
 
 
-def _followed(platform: Platform, run_id: str, wait_s: float, *, figures: bool) -> RunTicket | None:
+def _followed(
+    platform: Platform, run_id: UUID, wait_s: float, *, figures: bool
+) -> RunTicket | None:
     runs = platform.system.get_run_queue()
     ticket = runs.ticket(run_id)
     if ticket is None:
+        if wait_s:
+            platform.system.wait_for_run(run_id, wait_s)
         return _session_ticket(platform, run_id)
     if not wait_s:
         return ticket
-    return runs.wait(ticket.id, wait_s, _has_figures if figures else _has_ended)
+    return runs.wait(run_id, wait_s, _has_figures if figures else _has_ended)
 
 
-def _session_ticket(platform: Platform, run_id: str) -> RunTicket | None:
+def _session_ticket(platform: Platform, run_id: UUID) -> RunTicket | None:
     """The session's run, if it is that one."""
     ticket = platform.system.session_ticket()
-    is_it = ticket is not None and ticket.id.hex.startswith(run_id.replace("-", "").lower())
-    return ticket if is_it else None
+    return ticket if ticket is not None and ticket.id == run_id else None
 
 
 def _has_figures(state: RunState) -> bool:

@@ -46,7 +46,8 @@ def user(user_id: UUID, platform: Served) -> UserView:
 def change(user_id: UUID, body: UserChange, platform: Served, sender: Sender) -> UserView:
     """The role, or whether the user may log in; a change ends the user's logins at once.
 
-    Not with an API key.
+    Open invitations made by whoever is deactivated or gets a lesser role are revoked, and of who
+    is deactivated the API keys. Not with an API key.
     """
     changed = platform.users.accounts.change(
         user_id, sender, role=body.role, is_active=body.is_active

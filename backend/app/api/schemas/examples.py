@@ -97,8 +97,8 @@ FILL: Final[Example] = {
     "side": "buy",
     "quantity": "100.00000000",
     "price": "100.32000000",
-    "commission": "1.00000000",
-    "slippage": "1.00000000",
+    "commission": "1.000000",
+    "slippage": "1.000000",
     "time": "2025-11-06T15:00:00Z",
 }
 TRADE: Final[Example] = {
@@ -117,10 +117,10 @@ TRADE: Final[Example] = {
     "exit_price": "100.92000000",
     "stop_price": "99.30000000",
     "target_price": None,
-    "gross_pnl": "60.00000000",
-    "commission": "2.00000000",
-    "slippage": "2.00000000",
-    "net_pnl": "58.00000000",
+    "gross_pnl": "60.000000",
+    "commission": "2.000000",
+    "slippage": "2.000000",
+    "net_pnl": "58.000000",
     "return_pct": 0.578,
     "bars_held": 18,
     "market_context": {},
@@ -133,16 +133,16 @@ POSITION: Final[Example] = {
     "quantity": "100.00000000",
     "average_price": "100.10000000",
     "last_price": "100.32000000",
-    "unrealized_pnl": "22.00000000",
+    "unrealized_pnl": "22.000000",
     "time": "2025-11-06T21:00:00Z",
 }
 EQUITY: Final[Example] = {
     "time": "2025-11-06T21:00:00Z",
     "is_session_close": True,
-    "cash": "89990.42000000",
-    "position_value": "10032.00000000",
-    "gross_exposure": "10032.00000000",
-    "equity": "100022.42000000",
+    "cash": "89990.420000",
+    "position_value": "10032.000000",
+    "gross_exposure": "10032.000000",
+    "equity": "100022.420000",
     "drawdown_pct": 0.031,
 }
 

@@ -251,10 +251,23 @@ class QualityFound(BaseModel):
 
     symbol: str = Field(examples=["ALPHA"])
     labels: list[str]
-    quality_pct: Known = Field(description="Of all expected minutes.")
+    quality_pct: Known = Field(description="Of all expected minutes; null if there are none.")
     sessions: list[QualityOfSession]
     findings: list[FindingTold]
     halts: list[Halt]
+
+    @classmethod
+    def of_nothing(cls, coverage: StoredCoverage) -> Self:
+        """Of days of which nothing is stored."""
+        labels = sorted(coverage.labels)
+        return cls(
+            symbol=coverage.symbol,
+            labels=labels,
+            quality_pct=None,
+            sessions=[],
+            findings=[],
+            halts=[],
+        )
 
     @classmethod
     def of(

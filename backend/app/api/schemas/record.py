@@ -1,6 +1,5 @@
 """The record of trading as the API tells it; prices, quantities and money as decimal text."""
 
-from decimal import Decimal
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -17,7 +16,7 @@ from app.api.schemas.examples import (
     STRATEGY_EVENT,
     TRADE,
 )
-from app.api.schemas.values import Asked, Moment, shown_as
+from app.api.schemas.values import Asked, Exact, Moment, shown_as
 from app.core.enums import OrderStatus, OrderType, Side, TimeInForce
 from app.core.trading_record import (
     AccountRecord,
@@ -130,8 +129,8 @@ class Signal(Recorded):
     symbol: str
     time: Moment
     action: Literal["BUY", "SELL", "HOLD"]
-    quantity: Decimal | None
-    price: Decimal | None = Field(description="The symbol's last close then.")
+    quantity: Exact | None
+    price: Exact | None = Field(description="The symbol's last close then.")
     reasons: list[str]
     indicators: dict[str, float | None]
     executed: bool
@@ -149,24 +148,24 @@ class Order(Recorded):
     client_order_id: str
     symbol: str
     side: Side
-    quantity: Decimal
+    quantity: Exact
     type: OrderType
     time_in_force: TimeInForce
-    limit_price: Decimal | None
-    stop_price: Decimal | None
-    trail: Decimal | None
+    limit_price: Exact | None
+    stop_price: Exact | None
+    trail: Exact | None
     trail_pct: float | None
-    take_profit: Decimal | None
-    stop_loss: Decimal | None
+    take_profit: Exact | None
+    stop_loss: Exact | None
     good_till: Moment | None
     reduce_only: bool
     tag: str
     submitted: Moment
     status: OrderStatus
     reason: str | None
-    filled_quantity: Decimal
+    filled_quantity: Exact
     filled: Moment | None
-    average_fill_price: Decimal | None
+    average_fill_price: Exact | None
     parent_order_id: UUID | None
     replaces_order_id: UUID | None
     exclusive_group: int | None
@@ -183,20 +182,28 @@ class Fill(Recorded):
     execution_id: str
     symbol: str
     side: Side
-    quantity: Decimal
-    price: Decimal
-    commission: Decimal
-    slippage: Decimal
+    quantity: Exact
+    price: Exact
+    commission: Exact
+    slippage: Exact
     time: Moment
 
 
 class OrderDetails(Order):
     """An order, what became of it, and what it bought or sold."""
 
-    model_config = shown_as(**ORDER, events=[ORDER_EVENT], fills=[FILL])
+    model_config = shown_as(
+        **ORDER, events=[ORDER_EVENT], next_events_cursor=None, fills=[FILL], next_fills_cursor=None
+    )
 
-    events: list[Event]
-    fills: list[Fill]
+    events: list[Event] = Field(description="Oldest first; the first thousand.")
+    next_events_cursor: str | None = Field(
+        description="Of more, the `cursor` of `/events?of=orders&order_id=…&sort=recorded`."
+    )
+    fills: list[Fill] = Field(description="Oldest first; the first thousand.")
+    next_fills_cursor: str | None = Field(
+        description="Of more, the `cursor` of `/fills?order_id=…&sort=recorded`."
+    )
 
 
 class Trade(Recorded):
@@ -210,19 +217,19 @@ class Trade(Recorded):
     number: int
     symbol: str
     direction: Literal["long", "short"]
-    quantity: Decimal
+    quantity: Exact
     entry_order_id: UUID | None
     entry: Moment
-    entry_price: Decimal
+    entry_price: Exact
     exit_order_id: UUID | None
     exit: Moment | None
-    exit_price: Decimal | None
-    stop_price: Decimal | None
-    target_price: Decimal | None
-    gross_pnl: Decimal
-    commission: Decimal
-    slippage: Decimal
-    net_pnl: Decimal
+    exit_price: Exact | None
+    stop_price: Exact | None
+    target_price: Exact | None
+    gross_pnl: Exact
+    commission: Exact
+    slippage: Exact
+    net_pnl: Exact
     return_pct: float
     bars_held: int
     market_context: dict[str, Any]
@@ -237,10 +244,10 @@ class Position(Recorded):
     account_id: UUID
     strategy_id: UUID
     symbol: str
-    quantity: Decimal
-    average_price: Decimal
-    last_price: Decimal
-    unrealized_pnl: Decimal
+    quantity: Exact
+    average_price: Exact
+    last_price: Exact
+    unrealized_pnl: Exact
     time: Moment
 
 
@@ -251,10 +258,10 @@ class Equity(Recorded):
 
     time: Moment
     is_session_close: bool
-    cash: Decimal
-    position_value: Decimal
-    gross_exposure: Decimal
-    equity: Decimal
+    cash: Exact
+    position_value: Exact
+    gross_exposure: Exact
+    equity: Exact
     drawdown_pct: float
 
 
@@ -266,10 +273,10 @@ class Portfolio(BaseModel):
         run_id=SIGNAL["run_id"],
         broker="simulated",
         mode="backtest",
-        starting_cash="100000.00000000",
-        cash="89990.42000000",
-        equity="100022.42000000",
-        pnl="22.42000000",
+        starting_cash="100000.000000",
+        cash="89990.420000",
+        equity="100022.420000",
+        pnl="22.420000",
         positions=[POSITION],
     )
 
@@ -277,10 +284,10 @@ class Portfolio(BaseModel):
     run_id: UUID | None
     broker: str = Field(examples=["simulated"])
     mode: str = Field(examples=["backtest"])
-    starting_cash: Decimal
-    cash: Decimal
-    equity: Decimal
-    pnl: Decimal = Field(description="Equity less starting cash.")
+    starting_cash: Exact
+    cash: Exact
+    equity: Exact
+    pnl: Exact = Field(description="Equity less starting cash.")
     positions: list[Position]
 
     @classmethod

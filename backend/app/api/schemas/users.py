@@ -13,7 +13,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from app.api.schemas.values import Whole
+from app.api.schemas.values import Asked, Whole
 from app.core.users import Role, Scope
 from app.managers.user_manager.api_keys import MOST_DAYS
 from app.managers.user_manager.invitations import DEFAULT_HOURS, MOST_HOURS
@@ -38,12 +38,6 @@ NewPassword = Annotated[
 ]
 
 
-class Input(BaseModel):
-    """A request's body: a field that is not known is a mistake."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
 class Output(BaseModel):
     """A response's body, made from a value of the platform."""
 
@@ -65,7 +59,7 @@ class UserView(Output):
     last_login_at: datetime | None = Field(examples=[WHEN])
 
 
-class NewUser(Input):
+class NewUser(Asked):
     """A user to add."""
 
     username: Username
@@ -74,7 +68,7 @@ class NewUser(Input):
     email: Email | None = None
 
 
-class UserChange(Input):
+class UserChange(Asked):
     """What is to be changed; a field left out or null stays as it is."""
 
     role: Role | None = Field(default=None, examples=["trader"])
@@ -84,7 +78,7 @@ class UserChange(Input):
 # ── logins ───────────────────────────────────────────────────────────────────
 
 
-class Registration(Input):
+class Registration(Asked):
     """An invitation taken up."""
 
     token: Token = Field(description="The invitation's, or the first admin's.")
@@ -93,20 +87,20 @@ class Registration(Input):
     email: Email | None = None
 
 
-class Credentials(Input):
+class Credentials(Asked):
     """Who wants to log in."""
 
     username: Username
     password: Password
 
 
-class Refresh(Input):
+class Refresh(Asked):
     """A refresh token to exchange."""
 
     refresh_token: Token
 
 
-class PasswordChange(Input):
+class PasswordChange(Asked):
     """One's own password, old and new."""
 
     current_password: Password
@@ -140,7 +134,7 @@ class Me(BaseModel):
 # ── invitations ──────────────────────────────────────────────────────────────
 
 
-class NewInvitationRequest(Input):
+class NewInvitationRequest(Asked):
     """An invitation to make."""
 
     role: Role = Field(examples=["viewer"])
@@ -173,7 +167,7 @@ class MadeInvitation(BaseModel):
 # ── API keys ─────────────────────────────────────────────────────────────────
 
 
-class NewApiKeyRequest(Input):
+class NewApiKeyRequest(Asked):
     """A key to make."""
 
     name: Label

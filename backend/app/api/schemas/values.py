@@ -1,6 +1,7 @@
 """Kinds of value that many models have."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from math import isfinite
 from typing import Annotated, Any
 
@@ -11,13 +12,25 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainSerializer,
+    model_validator,
 )
+
+MOST_FIELDS = 1_000
+"""Of one body: of more than so many it is not even told which of them are unknown."""
 
 
 class Asked(BaseModel):
     """The body of a request: no field but the known ones."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, given: Any) -> Any:
+        """Each field that is unknown makes an error, which takes as long as a small request."""
+        if isinstance(given, dict) and len(given) > MOST_FIELDS:
+            raise ValueError(f"{len(given):,} fields; at most {MOST_FIELDS:,} are read")
+        return given
 
 
 def shown_as(**values: Any) -> ConfigDict:
@@ -52,6 +65,13 @@ Moment = Annotated[
     Field(json_schema_extra={"format": "date-time"}),
 ]
 """An instant, written in UTC with ``Z``."""
+
+Exact = Annotated[
+    Decimal,
+    PlainSerializer("{:f}".format, return_type=str),
+    Field(json_schema_extra={"pattern": r"^-?\d+\.\d+$"}),
+]
+"""A number of the record, as text with all its decimals: no floating-point number holds them."""
 
 Config = Annotated[
     Annotated[str, Field(min_length=1, max_length=100)]

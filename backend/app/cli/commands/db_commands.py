@@ -58,12 +58,13 @@ def restore(
     """Put a backup in place of everything in the database, whole or not at all.
 
     Asks first. An older backup is brought to this program's schema; a newer one is refused, and
-    so is a file that is no backup. What the database held is gone: back it up first.
+    so is a file that is no backup. What the database held is gone: back it up first. A file that
+    is no database, or too damaged to open, is kept beside under another name.
     """
     from app.cli.output import console
     from app.config.settings import get_settings
     from app.core.exceptions import ConfigurationError
-    from app.models.database import database_address, shown_address
+    from app.models.addresses import database_address, shown_address
     from app.services.database.backup import inspect_backup, restore_database
 
     shell = shell_around(ctx)
@@ -75,7 +76,10 @@ def restore(
     if not yes and not typer.confirm(question):
         console.print("Nothing was changed")
         raise typer.Exit(1)
-    restore_database(url, file)
+    aside = restore_database(url, file).set_aside
+    if aside is not None:
+        told = f"what was there is no database, or too damaged to open; it is kept as {aside}"
+        console.print(told, highlight=False, soft_wrap=True)
     console.print(f"{shown} is as {file} was", highlight=False, soft_wrap=True)
 
 
@@ -96,7 +100,7 @@ def upgrade() -> None:
 
 
 @app.command(
-    short_help="Schema, integrity, foreign keys, tables and triggers; exit 1 on a fault.",
+    short_help="Schema, integrity, foreign keys, tables and rules; exit 1 on a fault.",
     epilog="Example: db check\n\nExample: db check --json",
 )
 def check(as_json: Json = False) -> None:

@@ -108,10 +108,11 @@ def import_holidays(
     from app.cli.output import console
     from app.managers.time_manager import TimeManager
     from app.models.database import SessionLocal
+    from app.repositories.unit_of_work import UnitOfWork
 
-    with console.status("calendars") as status, SessionLocal.begin() as db:
+    with console.status("calendars") as status, UnitOfWork(SessionLocal) as work:
         calendars = TimeManager().import_calendars(
-            db, exchange_group=exchange, on_progress=lambda step: status.update(f"{step} …")
+            work.db, exchange_group=exchange, on_progress=lambda step: status.update(f"{step} …")
         )
     _show(calendars, render_calendars, as_json=as_json)
 

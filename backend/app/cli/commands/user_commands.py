@@ -103,7 +103,7 @@ def role(
 
 @app.command(short_help="Let a user log in no longer.", epilog="Example: user deactivate bob")
 def deactivate(name: Name) -> None:
-    """Let a user log in no longer, and close the user's API keys until it is activated again.
+    """Let a user log in no longer, and revoke the user's API keys and open invitations for good.
 
     Logins end at once, except that a server running elsewhere takes access tokens it has given
     out until they expire, within ACCESS_TOKEN_MINUTES. The last active admin stays active.
@@ -113,7 +113,7 @@ def deactivate(name: Name) -> None:
 
 @app.command(short_help="Let a user log in again.", epilog="Example: user activate bob")
 def activate(name: Name) -> None:
-    """Let a user log in again; API keys that are not revoked or expired open again too."""
+    """Let a user log in again; API keys were revoked and are made anew."""
     _change(name, is_active=True)
 
 
@@ -148,7 +148,10 @@ def invite(
     epilog="Example: user password alice\n\nExample: user password alice --password-stdin",
 )
 def password(name: Name, password_stdin: FromStdin = False) -> None:
-    """Give a user another password; every login of the user ends, as for `user deactivate`."""
+    """Give a user another password; every login of the user ends, as for `user deactivate`.
+
+    Open invitations that the user made are revoked, and API keys of scope admin.
+    """
     from app.cli.output import console
     from app.core.administration import CLI
 

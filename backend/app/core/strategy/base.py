@@ -16,7 +16,7 @@ from app.core.strategy.account import Account, Position
 from app.core.strategy.conditions import Condition
 from app.core.strategy.declarations import Bars, Indicator, NotYet
 from app.core.strategy.parameters import BarInterval, Parameter, resolve
-from app.core.strategy.terms import OrderTerms, read_terms, require_number
+from app.core.strategy.terms import OrderTerms, read_terms, require_number, require_tag
 from app.core.strategy.views import BarCursor, Clock, Slice
 from app.core.types import MINUTE_NS, Floats
 
@@ -214,8 +214,8 @@ class Strategy(metaclass=_Declaring):
         Returns the order, whose `status` is ``new`` (working) or ``rejected`` with a `reason`.
 
         Raises:
-            StrategyError: for a quantity or price that is not a finite number above zero, or
-                instructions that do not go together.
+            StrategyError: for a quantity or price that is not a finite number above zero, a
+                `tag` that cannot be recorded, or instructions that do not go together.
         """
         return self._order(quantity, symbol, limit, stop, time_in_force, tag, 1.0, terms)
 
@@ -238,6 +238,8 @@ class Strategy(metaclass=_Declaring):
 
         The order is reduce-only: whatever happens until it trades, it never opens a position.
         """
+        if tag.__class__ is not str or not tag.isascii() or "\0" in tag:
+            tag = require_tag(tag)
         name = symbol or self.symbol
         held = self._position(name).quantity
         if not held:
@@ -251,6 +253,7 @@ class Strategy(metaclass=_Declaring):
 
         A market order that closes it already is left to do so: to ask again is harmless.
         """
+        tag = require_tag(tag)
         name = symbol or self.symbol
         position = self._position(name)
         if position.working_orders:
@@ -316,6 +319,8 @@ class Strategy(metaclass=_Declaring):
         if quantity.__class__ not in _NUMBERS or not 0.0 < quantity <= _LARGEST:
             require_number("quantity", quantity)
             quantity = float(quantity)
+        if tag.__class__ is not str or not tag.isascii() or "\0" in tag:
+            tag = require_tag(tag)
         order_type, asked = _MARKET, PLAIN
         if limit is not None or stop is not None or terms:
             order_type, asked = read_terms(limit, stop, terms)

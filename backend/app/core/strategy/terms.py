@@ -6,6 +6,7 @@ from typing import Any, TypedDict
 from app.core.enums import OrderType
 from app.core.exceptions import StrategyError
 from app.core.orders import PLAIN, Instructions
+from app.core.shown import shortened
 
 _INFINITY = float("inf")
 _PRICES = ("trail", "trail_pct", "take_profit", "stop_loss")
@@ -64,6 +65,34 @@ def require_number(name: str, value: Any) -> None:
     except TypeError:
         pass
     raise StrategyError(f"{name} is {value!r}; give a finite number above zero")
+
+
+def require_tag(tag: Any) -> str:
+    """`tag` as plain text, if the record can hold it.
+
+    Raises:
+        StrategyError: if it is no text, or has a NUL or half of a surrogate pair in it.
+    """
+    if not isinstance(tag, str):
+        raise StrategyError(f"tag is {_brief(tag)}; give a text, as in tag=str(…)")
+    if "\0" in tag or not _is_encodable(tag):
+        raise StrategyError(
+            f"tag is {_brief(tag)}; no database takes NUL or half of a surrogate pair: leave them "
+            "out"
+        )
+    return str.__str__(tag)
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _brief(value: Any) -> str:
+    return shortened(ascii(value))
 
 
 def _type(limit: float | None, stop: float | None, given: OrderTerms) -> OrderType:

@@ -1,5 +1,5 @@
 """Orders, positions and the account of the session that is running."""
 
-from app.managers.execution_manager.api import ExecutionManager
+from app.managers.execution_manager.api import ExecutionManager, FillView
 
-__all__ = ["ExecutionManager"]
+__all__ = ["ExecutionManager", "FillView"]

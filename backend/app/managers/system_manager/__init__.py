@@ -4,7 +4,7 @@ from functools import cache
 
 from app.config.settings import get_settings
 from app.managers.system_manager.api import SystemManager
-from app.managers.system_manager.run_queue import RunQueue
+from app.managers.system_manager.run_queue import SHUT_DOWN, RunQueue
 from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.monitoring.logs import log_of
 
@@ -20,4 +20,4 @@ def get_system_manager() -> SystemManager:
     return SystemManager(settings)
 
 
-__all__ = ["RunQueue", "RunState", "RunTicket", "SystemManager", "get_system_manager"]
+__all__ = ["SHUT_DOWN", "RunQueue", "RunState", "RunTicket", "SystemManager", "get_system_manager"]

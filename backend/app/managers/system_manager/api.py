@@ -32,7 +32,12 @@ from app.managers.system_manager.run_ticket import RunState, RunTicket
 from app.managers.system_manager.session_honesty import session_honesty
 from app.managers.system_manager.session_plan import plan_session, set_market
 from app.managers.system_manager.session_run import SessionRun
-from app.managers.system_manager.session_scores import SessionScore, mean_scores, scores_of
+from app.managers.system_manager.session_scores import (
+    SessionScore,
+    latest_scores,
+    mean_scores,
+    scores_of,
+)
 from app.managers.system_manager.status import SystemStatus
 from app.managers.system_manager.wiring import Unwatched
 from app.managers.system_manager.wording import explained
@@ -56,6 +61,7 @@ from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 from app.threads.live_itinerary import LiveSource
 from app.threads.pace import Stopwatch
+from app.threads.sync import ON_REQUEST
 
 _LAST_WORDS_S = 5.0
 """How long a new session waits for the last one to write down what it did."""
@@ -160,9 +166,10 @@ class SystemManager:
             run.start()
         self._tell("run.started")
 
-    def stop(self) -> None:
+    def stop(self, because: str = ON_REQUEST) -> None:
         """End the run where it is and keep what it did; nothing happens if none runs.
 
+        `because` is the reason that is recorded.
         The files of a large run may take longer to write than the two seconds this takes at
         most: `wait` waits for them.
         """
@@ -170,7 +177,7 @@ class SystemManager:
             run = self._run
         if run is not None and not run.ended.is_set():
             self._tell("run.stopping")
-        if run is not None and not run.ended.is_set() and not run.stop():
+        if run is not None and not run.ended.is_set() and not run.stop(because):
             alive = [thread.name for thread in run.threads if thread.is_alive()]
             self._reason = f"{', '.join(alive)} did not end when asked to stop"
             logger.error(self._reason)
@@ -238,6 +245,19 @@ class SystemManager:
         """Wait until the run is over; False if it is not within `timeout` seconds."""
         return self._run is None or self._run.wait(timeout)
 
+    def wait_for_run(self, run_id: UUID, timeout: float) -> None:
+        """Wait until the session's run with that id is over, at most `timeout` seconds.
+
+        Not at all for one that is not the session's, nor with as many waiting already as the run
+        queue allows: it counts those too.
+        """
+        with self._lock:
+            run = self._run if self._run_id == run_id else None
+        if run is not None and not run.ended.is_set():
+            with self._run_queue.watching() as may_wait:
+                if may_wait:
+                    run.wait(timeout)
+
     def is_running(self) -> bool:
         """Whether a session is being run, paused or not."""
         return self.state in {SystemState.RUNNING, SystemState.PAUSED}
@@ -300,6 +320,18 @@ class SystemManager:
         """Per symbol, how complete each session is that has begun; empty before the first."""
         run = self._run
         return scores_of(run) if run else {}
+
+    def session_quality(self) -> dict[str, float | None]:
+        """Per symbol the percent of the present session's minutes that are there.
+
+        None while it is not known, as before the first session has begun; empty before any run.
+        """
+        run = self._run
+        return latest_scores(run) if run else {}
+
+    def session_symbols(self) -> tuple[str, ...]:
+        """The symbols of the session that runs, or ran last; empty before the first."""
+        return self._run.plan.symbols if self._run else ()
 
     def figures(self) -> EngineFigures:
         """What monitoring shows: sums over all runs of this system, threads and queues."""
@@ -450,7 +482,8 @@ class SystemManager:
             paused=paused,
             stopwatch=self._stopwatch,
         )
-        self._execution_manager.attach(run.simulation, plan.symbols)
+        names = [entry.name for entry in plan.entries]
+        self._execution_manager.attach(run.simulation, plan.symbols, names)
         return run
 
     def _conclude(self, run: SessionRun) -> None:

@@ -57,7 +57,7 @@ def outcome(run: PlayedRun) -> tuple[RunStatus, str | None]:
         zone = ZoneInfo(run.plan.sessions.timezone)
         notes.insert(0, f"entered at {utc(entered_ns).astimezone(zone):%H:%M}")
     if run.control.stopped_by_user:
-        return "stopped", "; ".join(["stopped on request", *notes])
+        return "stopped", "; ".join([run.control.stop_reason, *notes])
     return "completed", "; ".join(notes) or None
 
 

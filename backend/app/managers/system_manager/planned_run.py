@@ -25,7 +25,6 @@ class PlannedRun:
     id: UUID
     state: RunState = RunState.QUEUED
     reason: str | None = None
-    stopped_because: str | None = None
     metrics: Mapping[str, float | None] | None = None
     started_ns: int | None = None
     finished_ns: int | None = None

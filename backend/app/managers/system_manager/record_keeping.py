@@ -1,9 +1,9 @@
-"""A run is kept: its rows in the record and its files, written at the same time, or neither."""
+"""A run is kept: its rows in the record and its files, written at the same time."""
 
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app.config.settings import Settings
-from app.core.exceptions import DatabaseError
+from app.core.enums import OperationMode
+from app.core.exceptions import DatabaseError, DatabaseUnavailableError
 from app.core.run_record import RunRecord
 from app.core.trading_record import RunTrading, StrategyDefinition
 from app.managers.system_manager.played_run import PlayedRun
@@ -36,6 +37,8 @@ _PRICE_STEPS = {AssetClass.EQUITY: 0.0001, AssetClass.CRYPTO: 1e-8}
 _MOST_BARS_BESIDE_ROWS = 500_000
 """Of a longer run the files are written first: from the first row to the commit nobody else can
 write into SQLite, and the files of so many bars take a second."""
+
+_NO_ROOM = ("disk is full", "No space left")
 
 
 class Recorder:
@@ -64,30 +67,28 @@ class Recorder:
     def keep(self, record: RunRecord) -> Path:
         """Record the run and write its files; the path of the validation file.
 
-        One transaction holds all rows, and it is committed when the files are there as well. If
-        either fails, the record is as it was before and the run's folder goes again.
+        One transaction holds all rows, and it is committed when the files are there as well: if
+        they cannot be written, the record is as it was before and the run's folder goes again.
+        If the rows alone cannot be, the folder stays: what took a day may be all there is of it.
 
         Raises:
-            DatabaseError: the rows could not be written.
-            TradingError: a file could not be written.
+            DatabaseError: the rows could not be written; it says what to do, and where the files
+                are.
+            OSError: a file could not be written.
+            TradingError: likewise.
         """
-        with ExitStack() as undo:
-            undo.callback(shutil.rmtree, record.folder, ignore_errors=True)
-            try:
-                path = self._keep_both(record)
-            except (SQLAlchemyError, DatabaseError) as error:
-                raise _not_recorded(record, error) from error
-            undo.pop_all()
-        return path
-
-    def _keep_both(self, record: RunRecord) -> Path:
-        write = partial(write_files, self._result, Path(record.folder), self._settings)
-        if record.bars > _MOST_BARS_BESIDE_ROWS:
-            path = write()
+        files = _Files(self._result, Path(record.folder), self._settings)
+        try:
+            if record.bars > _MOST_BARS_BESIDE_ROWS:
+                files.write()
             with self._rows(record):
-                return path
-        with self._rows(record):
-            return write()
+                return files.write()
+        except Exception as error:
+            if files.failed:
+                raise
+            files.write()
+            logger.warning("the files of a run that was not recorded are in {}", record.folder)
+            raise _not_recorded(record, error, f"its files are in {_place(record)}") from error
 
     @contextmanager
     def _rows(self, record: RunRecord) -> Iterator[None]:
@@ -97,7 +98,29 @@ class Recorder:
             try:
                 yield
             finally:
-                rows.result()
+                wait([rows])
+            rows.result()
+
+
+class _Files:
+    """The files of a run: written once, all of them or none; `failed` if they could not be."""
+
+    def __init__(self, result: RunResult, folder: Path, settings: Settings) -> None:
+        self.failed = False
+        self._folder = folder
+        self._write = partial(write_files, result, folder, settings)
+        self._path: Path | None = None
+
+    def write(self) -> Path:
+        """Write them, unless they are there; the path of the validation file."""
+        if self._path is None:
+            try:
+                self._path = self._write()
+            except BaseException:
+                self.failed = True
+                shutil.rmtree(self._folder, ignore_errors=True)
+                raise
+        return self._path
 
 
 def add_unplayed(record: RunRecord, settings: Settings) -> None:
@@ -110,7 +133,7 @@ def add_unplayed(record: RunRecord, settings: Settings) -> None:
         with session_factory(settings.database_url).begin() as db:
             RunRepository(db).add(record)
     except SQLAlchemyError as error:
-        raise _not_recorded(record, error) from error
+        raise _not_recorded(record, error, "it has no files") from error
 
 
 def _write_rows(db: Session, record: RunRecord, trading: Future[RunTrading]) -> None:
@@ -128,15 +151,53 @@ def _settle(settings: Settings) -> None:
         logger.debug("the database's log was not moved: {}", error)
 
 
-def _not_recorded(record: RunRecord, error: SQLAlchemyError | DatabaseError) -> DatabaseError:
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
-    remedy = "mend the database (`db check`) and run it again"
-    if "locked" in reason:
-        remedy = f"another program kept the database for {PATIENCE_S} s: end it, and run it again"
+def _not_recorded(record: RunRecord, error: Exception, files: str) -> DatabaseError:
+    reason = _reason(error)
     return DatabaseError(
-        f"the run {record.id} could not be recorded ({reason}): neither rows nor files of it "
-        f"were kept; {remedy}"
+        f"the run {record.id} could not be recorded ({reason}): it has no rows, {files}; "
+        f"{_remedy(record, error, reason)}"
     )
+
+
+def _place(record: RunRecord) -> str:
+    """Where the files are, as it may be told to those who are not to know the server's folders."""
+    folder = Path(record.folder)
+    return f"{folder.parent.name}/{folder.name} in DATA_DIR"
+
+
+def _reason(error: Exception) -> str:
+    if not isinstance(error, SQLAlchemyError | DatabaseError):
+        return in_words(error)
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+def _remedy(record: RunRecord, error: Exception, reason: str) -> str:
+    """What to do about it; a paper session cannot be run again, but its days can be."""
+    if _is_our_fault(error):
+        return "this is a fault of the program, please report it"
+    again = "run it again"
+    if record.mode != OperationMode.BACKTEST:
+        again = "run its config.json as a backtest of its days to have its orders in the record"
+    if "locked" in reason:
+        return f"another program kept the database for {PATIENCE_S} s: end it, and {again}"
+    if any(words in reason for words in _NO_ROOM):
+        return f"make room on the disk, and {again}"
+    if isinstance(error, DatabaseUnavailableError):
+        return f"start the database, and {again}"
+    return f"mend the database (`db check`), and {again}"
+
+
+def _is_our_fault(error: Exception) -> bool:
+    """Whether the rows are at fault and not the database: it refused one, or none was made.
+
+    Drivers name their errors as PEP 249 does. A ``ProgrammingError`` is the driver's own word for
+    a value it cannot hand over; what a server says of a missing table has a name of its own.
+    """
+    if not isinstance(error, SQLAlchemyError | DatabaseError):
+        return True
+    kind = type(getattr(error, "orig", None) or error.__cause__ or error)
+    names = {each.__name__ for each in kind.__mro__}
+    return bool(names & {"IntegrityError", "DataError"}) or kind.__name__ == "ProgrammingError"
 
 
 def write_files(result: RunResult, folder: Path, settings: Settings) -> Path:
@@ -177,5 +238,6 @@ def make_trading(run: PlayedRun, result: RunResult) -> RunTrading:
             for source, name in simulation.indicator_sources()
         ],
         mode=plan.config.mode.value,
+        until_ns=simulation.clock.now_ns,
         price_step=_PRICE_STEPS[plan.config.asset_class],
     )

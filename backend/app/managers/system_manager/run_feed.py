@@ -28,7 +28,6 @@ from app.threads.progress import RunProgress
 MOST_ORDERS = 256
 """Orders told at once; of more, those that changed last, and how many more there are."""
 _RACING_EVERY_S = 0.05
-_NOT_BEGUN_NS = SessionData().visible_ns
 
 
 class RunFeed:
@@ -60,8 +59,6 @@ class RunFeed:
         Of a run that races, now and then only: what was not told is told the next time.
         """
         wanted = self._hub.wanted
-        if data.visible_ns == _NOT_BEGUN_NS:
-            return
         if is_racing and wanted and perf_counter() - self._told_s < _RACING_EVERY_S:
             return
         since_ns, self._told_ns = self._told_ns, data.visible_ns

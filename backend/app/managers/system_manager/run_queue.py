@@ -62,7 +62,7 @@ _RETRY_AFTER_S = 10.0
 _REMEMBERED = 200
 _LAST_WORDS_S = 60.0
 _CANCELLED = "cancelled before it began"
-_SHUT_DOWN = "the server was shut down"
+SHUT_DOWN = "the server was shut down"
 
 MOST_INTERRUPTIONS = 2
 """A run that was being played so often when its server was killed may be why: no more of it."""
@@ -164,13 +164,16 @@ class RunQueue:
                 self.cancel(job.id)
             raise
 
-    def ticket(self, run_id: UUID | str) -> RunTicket | None:
-        """The run with that id, or the only one whose id begins so; None for one not known here."""
-        prefix = str(run_id).replace("-", "").lower()
+    def ticket(self, run_id: UUID) -> RunTicket | None:
+        """The run with that id; None for one not known here."""
         with self._changed:
-            found = [job.id for job in self._on_their_way() if job.id.hex.startswith(prefix)]
-            found += [key for key in self._ended if key.hex.startswith(prefix)]
-            return self._known(found[0]) if len(found) == 1 else None
+            return self._known(run_id)
+
+    def beginning(self, digits: str) -> frozenset[UUID]:
+        """The ids known here whose hexadecimal `digits` begin so, of runs that ended too."""
+        with self._changed:
+            known = (*self._open, *self._ended)
+        return frozenset(run_id for run_id in known if run_id.hex.startswith(digits))
 
     def tickets(self) -> tuple[RunTicket, ...]:
         """The run that is running or being recorded, and those that wait, in their order."""
@@ -191,14 +194,22 @@ class RunQueue:
         Raises:
             DataNotFoundError: it is not known here.
         """
-        with self._changed:
-            if self._watching < MOST_WATCHED:
-                self._watching += 1
-                try:
-                    self._changed.wait_for(lambda: self._is_due(run_id, until), timeout_s)
-                finally:
-                    self._watching -= 1
+        with self.watching() as may_wait, self._changed:
+            if may_wait:
+                self._changed.wait_for(lambda: self._is_due(run_id, until), timeout_s)
             return self._required(run_id)
+
+    @contextmanager
+    def watching(self) -> Iterator[bool]:
+        """Around a caller's wait for a run, of a session too: whether there is room for it."""
+        with self._changed:
+            may_wait = self._watching < MOST_WATCHED
+            self._watching += may_wait
+        try:
+            yield may_wait
+        finally:
+            with self._changed:
+                self._watching -= may_wait
 
     def cancel(self, run_id: UUID) -> RunTicket:
         """End a run: one that waits is not begun, one that runs keeps what it did.
@@ -274,8 +285,7 @@ class RunQueue:
             current, thread = self._current, self._thread
             self._changed.notify_all()
         if current is not None and not current.state.has_figures:
-            current.stopped_because = _SHUT_DOWN
-            current.run.control.request_stop()
+            current.run.control.request_stop(SHUT_DOWN)
         if thread is not None:
             thread.join(_LAST_WORDS_S)
             if thread.is_alive():
@@ -336,8 +346,6 @@ class RunQueue:
         run.finished.wait()
         self._played = self._played.and_of(run)
         status, reason = outcome(run)
-        if status == "stopped" and job.stopped_because:
-            reason = f"{job.stopped_because}: {reason}"
         job.finished_ns = self._clock.now_ns()
         log = run.log or run.simulation.stepper.finish()
         result = RunResult(log).compute()

@@ -106,13 +106,13 @@ class SessionRun:
         for thread in reversed(self.threads):
             thread.start()
 
-    def stop(self) -> bool:
+    def stop(self, because: str) -> bool:
         """Ask the threads to end, and wait; whether all that decides has within the deadline.
 
         To write down what was done may take longer: `wait` waits for that too. Called in one of
         the run's own threads, by a strategy, it does not wait.
         """
-        self.control.request_stop()
+        self.control.request_stop(because)
         if current_thread() in self.threads:
             return True
         return wait_in_looks(self.wait, _STOP_DEADLINE_S) or self.has_decided

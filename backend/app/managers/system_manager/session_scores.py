@@ -33,6 +33,22 @@ def scores_of(run: SessionRun) -> dict[str, list[SessionScore]]:
     }
 
 
+def latest_scores(run: SessionRun) -> dict[str, float | None]:
+    """Per symbol of a run the score of its present session, or its last one, in percent.
+
+    None before the first session has begun, and while that one was not scored.
+    """
+    now = run.board.latest.session
+    if now is None:
+        return dict.fromkeys(run.plan.symbols)
+    row = int(run.plan.sessions.dates.searchsorted(np.datetime64(now)))
+    percents = {symbol: each.item(row) for symbol, each in run.quality.percentages.items()}
+    return {
+        symbol: None if percent != percent else percent  # noqa: PLR0124  # NaN: not scored
+        for symbol, percent in percents.items()
+    }
+
+
 def mean_scores(run: SessionRun) -> dict[str, float | None]:
     """Per symbol of a run, the mean of `scores_of`; None while nothing was scored."""
     now = run.board.latest.session

@@ -1,6 +1,6 @@
 """The series of a session as they are now: what whoever looks at a session is shown."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from app.core.exceptions import ConfigurationError, DataNotFoundError
 from app.core.indicators import IndicatorSpec
 from app.core.intervals import Interval
-from app.core.session_data import SessionData
+from app.core.session_data import SeriesKey, SessionData
 from app.core.types import SECOND_NS
 from app.managers.data_manager.bars import market_time
 from app.managers.system_manager.api import SystemManager
@@ -31,20 +31,31 @@ class SeriesRow:
     indicators: tuple[tuple[str, tuple[float, ...]], ...]
 
 
-def session_rows(data: SessionData, *, session: date | None, zone: str) -> list[SeriesRow]:
-    """Every series that is kept, symbol by symbol, shortest interval first."""
+def session_rows(
+    data: SessionData,
+    *,
+    session: date | None,
+    zone: str,
+    quality: Mapping[str, float | None],
+) -> list[SeriesRow]:
+    """Every series that is kept, symbol by symbol, shortest interval first.
+
+    Of a `session` that is None none has begun: all is history. `quality` is that of a symbol's
+    minutes, which what is made from them shares.
+    """
     clock = ZoneInfo(zone)
     order = {symbol: number for number, (symbol, _) in enumerate(reversed(data.series()))}
     kept = sorted(data.series(), key=lambda key: (-order[key[0]], _length(key[1])))
-    begin_ns = 0
+    begin_ns = data.visible_ns
     if session is not None:
         begin_ns = int(datetime.combine(session, time(), clock).timestamp()) * SECOND_NS
-    return [_row(data, symbol, interval, begin_ns, clock) for symbol, interval in kept]
+    return [_row(data, key, begin_ns, clock, quality.get(key[0])) for key in kept]
 
 
 def _row(
-    data: SessionData, symbol: str, interval: Interval, begin_ns: int, clock: ZoneInfo
+    data: SessionData, key: SeriesKey, begin_ns: int, clock: ZoneInfo, quality_pct: float | None
 ) -> SeriesRow:
+    symbol, interval = key
     bars = data.get_bars(symbol, interval)
     history = int(bars.start_ns.searchsorted(begin_ns))
     last = None
@@ -58,18 +69,12 @@ def _row(
         bars=len(bars) - history,
         history=history,
         last=last,
-        quality_pct=_carried_over(data, symbol, interval),
+        quality_pct=quality_pct,
         indicators=tuple(
             (_short_name(spec), data.latest_values(symbol, interval, spec))
             for spec in data.indicators(symbol, interval)
         ),
     )
-
-
-def _carried_over(data: SessionData, symbol: str, interval: Interval) -> float | None:
-    """A series' own quality, or that of the minutes it is made from."""
-    own = data.get_quality(symbol, interval)
-    return data.get_quality(symbol) if own is None else own
 
 
 def session_series(system: SystemManager, symbols: Collection[str] = ()) -> list[SeriesRow]:
@@ -82,8 +87,12 @@ def session_series(system: SystemManager, symbols: Collection[str] = ()) -> list
     data, progress = system.get_session_data(), system.status().progress
     if data is None:
         raise DataNotFoundError("no session was started yet; start one first")
-    zone = system.get_time_manager().timezone
-    rows = session_rows(data, session=progress.session if progress else None, zone=zone)
+    rows = session_rows(
+        data,
+        session=progress.session if progress else None,
+        zone=system.get_time_manager().timezone,
+        quality=system.session_quality(),
+    )
     known = dict.fromkeys(row.symbol for row in rows)
     for symbol in symbols:
         if known and symbol not in known:

@@ -1,5 +1,6 @@
 """Why a run or a strategy ended, in words."""
 
+from app.core.shown import storable
 from app.monitoring.secrecy import mask
 from app.services.simulation.stepper import StrategyFailure
 
@@ -15,7 +16,10 @@ def explained(thread: str, error: BaseException) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """An error with its kind and the notes added to it; secrets are masked, for it is kept."""
+    """An error with its kind and the notes added to it.
+
+    Secrets are masked and what no database takes is replaced, for it is kept.
+    """
     notes = "; ".join(getattr(error, "__notes__", ()))
     text = f"{type(error).__name__}: {error}" + (f" ({notes})" if notes else "")
-    return mask(text, sentences=True)
+    return mask(storable(text), sentences=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.core.calendar_days import CalendarDay, ImportedCalendar, MarketHours
 from app.core.market_halts import PUBLISHED_HALTS
 from app.managers.time_manager.exchanges import EXCHANGES, OVERRIDES, Exchange
+from app.models.database import take_turn
 from app.repositories.calendar_repository import CalendarRepository
 
 FIRST_DATE = date(1990, 1, 1)
@@ -34,9 +35,10 @@ def import_calendars(
 
     Repeating it changes nothing. With `only_outdated`, calendars that this version of the
     library has already filled that far are left alone. Overrides and market-wide halts are
-    stored beside them. The caller commits. `on_progress` is told each exchange group before it
-    is read.
+    stored beside them. The caller commits; until then other programs that fill them wait.
+    `on_progress` is told each exchange group before it is read.
     """
+    take_turn(db)
     repository = CalendarRepository(db)
     groups = {exchange.exchange_group for exchange in exchanges}
     repository.put_overrides([each for each in OVERRIDES if each.exchange_group in groups])

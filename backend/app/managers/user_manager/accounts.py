@@ -1,5 +1,6 @@
 """Accounts: who becomes a user, what each may do, and with which password."""
 
+from collections.abc import Mapping
 from uuid import UUID
 
 from app.core.administration import Origin
@@ -13,6 +14,12 @@ from app.core.users import Invitation, Principal, Role, User
 from app.managers.user_manager.logins import Logins, replace_actor
 from app.managers.user_manager.names import require_email, require_username
 from app.managers.user_manager.record import Record
+from app.managers.user_manager.standing import (
+    close_after_change,
+    close_after_password,
+    is_active_admin,
+    require_admin_still,
+)
 from app.repositories.unit_of_work import UnitOfWork
 from app.services.security.keys import secret_hash
 from app.services.security.passwords import (
@@ -68,7 +75,8 @@ class Accounts:
         """Become a user, by an invitation and in its role.
 
         Raises:
-            PermissionDeniedError: the invitation is unknown, used, revoked or expired.
+            PermissionDeniedError: the invitation is unknown, used, revoked or expired, or who
+                made it is no active admin any more.
             ConfigurationError: name, address or password cannot be taken.
             ConflictError: the name or the address is taken; the invitation still holds.
         """
@@ -79,6 +87,8 @@ class Accounts:
         name, password_hash = self._checked(username, password)
         address = require_email(email)
         with self._record.work() as work:
+            if not is_active_admin(work, invitation.invited_by):
+                raise PermissionDeniedError(_NO_INVITATION)
             user = work.users.add(name, password_hash, role=invitation.role, email=address)
             used = work.invitations.use(invitation.id, user.id, self._record.now())
             if not used or not _holds(work, invitation, others=1):
@@ -92,12 +102,14 @@ class Accounts:
         """Add an active user.
 
         Raises:
+            PermissionDeniedError: who adds is no active admin any more.
             ConfigurationError: name, address or password cannot be taken.
             ConflictError: the name or the address is taken.
         """
         name, password_hash = self._checked(username, password)
         address = require_email(email)
         with self._record.work() as work:
+            require_admin_still(work, origin)
             user = work.users.add(name, password_hash, role=role, email=address)
             self._note(work, "user.create", user, origin)
         return user
@@ -112,30 +124,39 @@ class Accounts:
     ) -> User:
         """Change what a user may do, or whether the user may log in; None changes nothing.
 
-        A change ends the user's logins: tokens of theirs still say what was.
+        A change ends the user's logins: tokens of theirs still say what was. Open invitations of
+        whoever gets a lesser role or is deactivated are revoked, and of the latter the API keys.
 
         Raises:
+            PermissionDeniedError: who changes is no active admin any more.
             DataNotFoundError: there is no such user.
             ConflictError: nobody would be left to manage users.
         """
         with self._record.work() as work:
             work.users.lock_admins()
+            require_admin_still(work, origin)
             before = after = work.users.lock(user_id)
+            actions = []
             if role not in (None, before.role):
                 after = work.users.set_role(user_id, Role(role))
-                self._note(work, "user.role", after, origin)
+                actions.append("user.role")
             if is_active not in (None, before.is_active):
                 after = work.users.set_active(user_id, active=bool(is_active))
-                self._note(work, f"user.{'' if is_active else 'de'}activate", after, origin)
+                actions.append(f"user.{'' if is_active else 'de'}activate")
             if after == before:
                 return before
             _require_an_admin(work, before)
+            closed = close_after_change(work, before, after, self._record.now())
+            for action in actions:
+                self._note(work, action, after, origin, closed)
             ended = self._logins.end_all(work, user_id)
         self._logins.ended(ended)
         return after
 
     def change_password(self, principal: Principal, current: str, new: str, origin: Origin) -> None:
         """Change one's own password; every other login of the user ends.
+
+        Open invitations of the user and API keys of scope admin are revoked.
 
         Raises:
             PermissionDeniedError: `current` is wrong, or an API key speaks for the user.
@@ -152,7 +173,7 @@ class Accounts:
         self._store_password(principal.user_id, new, origin, but=principal.login_id)
 
     def set_password(self, user_id: UUID, new: str, origin: Origin) -> User:
-        """Give a user another password; every login of the user ends.
+        """Give a user another password; every login of the user ends, and more as above.
 
         Raises:
             DataNotFoundError: there is no such user.
@@ -174,12 +195,20 @@ class Accounts:
             user = work.users.lock(user_id)
             work.users.set_password_hash(user_id, password_hash)
             ended = self._logins.end_all(work, user_id, but=but)
-            self._note(work, "user.password", user, origin)
+            closed = close_after_password(work, user, self._record.now())
+            self._note(work, "user.password", user, origin, closed)
         self._logins.ended(ended)
         return user
 
-    def _note(self, work: UnitOfWork, action: str, user: User, origin: Origin) -> None:
-        details = {"role": user.role.value, "is_active": user.is_active}
+    def _note(
+        self,
+        work: UnitOfWork,
+        action: str,
+        user: User,
+        origin: Origin,
+        closed: Mapping[str, int] | None = None,
+    ) -> None:
+        details = {"role": user.role.value, "is_active": user.is_active, **(closed or {})}
         target = f"user:{user.username}"
         work.audit.add(origin.entry(action, target, self._record.now(), details))
 

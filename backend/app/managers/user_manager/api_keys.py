@@ -12,6 +12,7 @@ from app.core.administration import Origin
 from app.core.exceptions import (
     AuthenticationError,
     ConfigurationError,
+    ConflictError,
     DataNotFoundError,
     PermissionDeniedError,
     TradingError,
@@ -20,9 +21,12 @@ from app.core.paging import Page, PageRequest
 from app.core.users import ApiKey, Principal, Role, Scope, User
 from app.managers.user_manager.names import require_label
 from app.managers.user_manager.record import Record
+from app.repositories.unit_of_work import UnitOfWork
 from app.services.security.keys import SHOWN, new_api_key, secret_hash
 
 MOST_DAYS = 3_650
+MOST_KEYS = 50
+"""Of one user that open something: each may ask as often as its user, so there is an end."""
 _NOTED_EVERY = timedelta(minutes=1)
 """A key that is used all the time writes its last use no more often."""
 
@@ -92,12 +96,13 @@ class ApiKeys:
         Raises:
             PermissionDeniedError: a scope goes beyond what the user may do.
             ConfigurationError: the name, the days or no scopes.
-            ConflictError: the user has a key of that name, revoked ones included.
+            ConflictError: the user has a key of that name, revoked ones included, or `MOST_KEYS`.
         """
         label, secret, now = _checked(name, scopes, days), new_api_key(), self._record.now()
         with self._record.work() as work:
-            user = work.users.get(user_id)
+            user = work.users.lock(user_id)
             _require_within(user, scopes)
+            _require_room(work, user, now)
             api_key = work.api_keys.add(
                 user_id,
                 label,
@@ -154,10 +159,20 @@ def _checked(name: str, scopes: Collection[Scope], days: int | None) -> str:
 
 
 def _require_within(user: User, scopes: Collection[Scope]) -> None:
+    if not user.is_active:
+        raise PermissionDeniedError(f"{user.username} is deactivated and gets no keys")
     beyond = [scope for scope in scopes if scope.role.rank > user.role.rank]
     if beyond:
         raise PermissionDeniedError(
             f"scopes: {', '.join(beyond)} goes beyond {user.username}'s role, {user.role}"
+        )
+
+
+def _require_room(work: UnitOfWork, user: User, now: datetime) -> None:
+    usable = sum(key.is_usable(now) for key in work.api_keys.of_user(user.id))
+    if usable >= MOST_KEYS:
+        raise ConflictError(
+            f"{user.username} has {usable} API keys, and more are not made: revoke one first"
         )
 
 

@@ -9,6 +9,7 @@ from app.core.exceptions import ConfigurationError
 from app.core.paging import Page, PageRequest
 from app.core.users import Invitation, Role
 from app.managers.user_manager.record import Record
+from app.managers.user_manager.standing import require_admin_still
 from app.services.security.keys import new_invitation, secret_hash
 
 DEFAULT_HOURS = 72
@@ -35,11 +36,13 @@ class Invitations:
 
         Raises:
             ConfigurationError: so long it may not hold.
+            PermissionDeniedError: who invites is no active admin any more.
         """
         if not 1 <= hours <= MOST_HOURS:
             raise ConfigurationError(f"hours: {hours} must be from 1 to {MOST_HOURS}")
         token, now = new_invitation(), self._record.now()
         with self._record.work() as work:
+            require_admin_still(work, origin)
             invitation = work.invitations.add(
                 token_hash=secret_hash(token),
                 role=role,

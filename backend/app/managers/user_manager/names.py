@@ -8,8 +8,8 @@ USERNAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _PART = r"[^@\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 """Spaces one by one: what ``\\s`` means differs between Python and who reads the document."""
 EMAIL = rf"{_PART}{{1,64}}@{_PART}{{1,189}}"
-LABEL = r"[^\x00-\x1f\x7f]{1,64}"
-"""One line."""
+LABEL = r"[^\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]{1,64}"
+"""One line, read as it is written: nothing that is not seen or turns the direction around."""
 
 _RESERVED = ("cli", "system", "anonymous")
 """What the audit log calls those who are no users."""
@@ -48,7 +48,7 @@ def require_label(label: str) -> str:
         ConfigurationError: nothing is left, or it is not one short line.
     """
     if re.fullmatch(LABEL, label.strip()) is None:
-        raise _refusal("name", label, "take 1 to 64 characters in one line")
+        raise _refusal("name", label, "take 1 to 64 characters in one line, all of them visible")
     return label.strip()
 
 

@@ -62,8 +62,12 @@ def _matching(pattern: str, what: str, remedy: str, *, most: int = 64) -> Callab
     return check
 
 
-SYMBOL = r"[A-Za-z0-9^$][A-Za-z0-9./:_&=^$+-]*"
-"""A symbol of a session, whole, as a regular expression; it has 64 characters at most."""
+_PART = r"[A-Za-z0-9.:_&=^$+-]*"
+SYMBOL = rf"[A-Za-z0-9^$]{_PART}(/\.*[A-Za-z0-9:_&=^$+-]{_PART})*"
+"""A symbol of a session, whole, as a regular expression; it has 64 characters at most.
+
+No part of it, between slashes, is empty or has no character but dots.
+"""
 
 Symbol = Annotated[
     str,
@@ -71,7 +75,8 @@ Symbol = Annotated[
         _matching(
             SYMBOL,
             "a symbol",
-            "use letters, digits and . - / : _ & = ^ (for example AAPL, BTC/USD)",
+            "use letters, digits and . - / : _ & = ^, and a name on both sides of each / "
+            "(for example AAPL, BTC/USD)",
         )
     ),
     Wanted("a symbol", "symbols", "AAPL"),

@@ -139,7 +139,7 @@ class ExecutionConfig(Section):
         examples=["simulated"],
     )
     starting_cash: float = Field(
-        gt=0,
+        ge=0.000001,  # the least amount of money that the record holds
         le=1e12,
         description="Cash at the start, in the quote currency of the symbols.",
         examples=[100_000],

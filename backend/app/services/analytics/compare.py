@@ -111,6 +111,17 @@ class RunComparison:
     tables: Mapping[str, FrameComparison]
 
     @property
+    def missing(self) -> Mapping[str, str]:
+        """What was not compared row by row, and of whom the file is not there: A, B or both."""
+        return {
+            name: " and ".join(
+                side for side, run in (("A", self.a), ("B", self.b)) if run.table(name) is None
+            )
+            for name in TABLES
+            if name not in self.tables
+        }
+
+    @property
     def same_orders(self) -> bool:
         """Whether every order and fill was the same, to the bit."""
         return self.a.order_hash == self.b.order_hash

@@ -92,7 +92,7 @@ def _in_exit_units(log: RunLog, trades: TradeColumns) -> TradeColumns:
     """`trades` in units of the run's end, turned into units of their exits."""
     if not log.splits:
         return trades
-    ratio = _exit_ratios(log, trades)
+    ratio = exit_ratios(log, trades)
     return replace(
         trades,
         quantity=trades.quantity / ratio,
@@ -101,7 +101,7 @@ def _in_exit_units(log: RunLog, trades: TradeColumns) -> TradeColumns:
     )
 
 
-def _exit_ratios(log: RunLog, trades: TradeColumns) -> Floats:
+def exit_ratios(log: RunLog, trades: TradeColumns) -> Floats:
     """Units at the run's end of one unit at each trade's exit."""
     times = np.where(trades.is_open, trades.exit_ns - 1, trades.exit_ns)
     return fill_ratios(log, trades.symbol, times)
@@ -114,7 +114,7 @@ def excursions_pct(log: RunLog, trades: TradeColumns) -> tuple[Floats, Floats]:
     Seen are the extremes of the bars held in full, and the exit price: of a bar entered or
     left within, nobody knows which extremes fell into the trade.
     """
-    ratio = _exit_ratios(log, trades) if log.splits else np.ones(1)
+    ratio = exit_ratios(log, trades) if log.splits else np.ones(1)
     entry_price, exit_price = trades.entry_price / ratio, trades.exit_price / ratio
     low, high = exit_price.copy(), exit_price.copy()
     for index in present(trades.symbol):

@@ -1,18 +1,20 @@
 """Does the database keep what it promises?"""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, ForeignKey, func, inspect, select, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Connection, ForeignKey, func, select, text
+from sqlalchemy.exc import DatabaseError, SAWarning
 
-from app.models.database import SCHEMA_REVISION, make_engine, schema_revision
+from app.models.database import SCHEMA_REVISION, is_newer, make_engine, schema_revision
+from app.models.guards import Definitions, guards_expected, guards_found
 from app.models.tables import all_tables
 
-_TRIGGERS = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger'",
-    "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'",
-}
+_SWITCHED_OFF = (
+    "SELECT DISTINCT t.relname FROM pg_trigger g JOIN pg_class t ON t.oid = g.tgrelid "
+    "WHERE g.tgisinternal AND g.tgenabled <> 'O' AND t.relnamespace = 'public'::regnamespace"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +34,8 @@ class Finding:
 def check_database(url: str) -> tuple[Finding, ...]:
     """Every finding about the database at `url`; the first alone if its schema is not this one's.
 
-    Reads every row once. Nothing is changed.
+    Reads every row once. Nothing is changed: what PostgreSQL is asked to make, to compare with it,
+    is undone before anybody sees it.
 
     Raises:
         DatabaseUnavailableError: it does not answer.
@@ -56,7 +59,7 @@ def check_database(url: str) -> tuple[Finding, ...]:
 def _wrong_schema(revision: str | None) -> str:
     if revision is None:
         return "there is no database yet: run `init-db`"
-    if revision > SCHEMA_REVISION:
+    if is_newer(revision):
         return f"it is at {revision}: a newer program wrote it, use that one"
     return f"it is at {revision}: run `db upgrade`"
 
@@ -66,7 +69,7 @@ def _look(connection: Connection) -> Iterator[Finding]:
         ("integrity", "every row can be read", _damage),
         ("foreign keys", "what is referred to exists", _orphans),
         ("tables", "they are as the models say", _strange),
-        ("triggers", "times and what never changes are kept", _unguarded),
+        ("rules", "what the database refuses, and what it keeps itself", _unguarded),
     ):
         try:
             faults = tuple(question(connection))
@@ -86,6 +89,9 @@ def _damage(connection: Connection) -> Iterator[str]:
 
 
 def _orphans(connection: Connection) -> Iterator[str]:
+    if connection.dialect.name == "postgresql":
+        for name in connection.scalars(text(_SWITCHED_OFF)):
+            yield f"those of {name} are off: `ALTER TABLE {name} ENABLE TRIGGER ALL`"
     for table in all_tables().sorted_tables:
         for key in sorted(table.foreign_keys, key=lambda key: key.parent.name):
             count = _count_orphans(connection, key)
@@ -106,12 +112,25 @@ def _strange(connection: Connection) -> Iterator[str]:
 
     options = {"compare_type": True, "compare_server_default": True}
     context = MigrationContext.configure(connection, opts=options)
-    for change in compare_metadata(context, all_tables()):
-        yield f"differs: {change}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of checks that are not ours: those are rules
+        changes = compare_metadata(context, all_tables())
+    yield from (f"differs: {change}" for change in changes)
 
 
 def _unguarded(connection: Connection) -> Iterator[str]:
-    triggers = set(connection.scalars(text(_TRIGGERS[connection.dialect.name])))
-    for table in sorted(set(inspect(connection).get_table_names()) & set(all_tables().tables)):
-        if not triggers & {f"{table}_touch", f"{table}_immutable"}:
-            yield f"table {table} has lost its trigger: restore a backup"
+    found, expected = guards_found(connection), guards_expected(connection)
+    yield from _differences("trigger", found.triggers, expected.triggers)
+    yield from _differences("check", found.checks, expected.checks)
+
+
+def _differences(kind: str, found: Definitions, expected: Definitions) -> Iterator[str]:
+    ours = all_tables().tables
+    for table, name in sorted(found.keys() | expected.keys()):
+        what, key = f"{kind} {name} of {table}", (table, name)
+        if key not in found:
+            yield f"{what} is lost: restore a backup"
+        elif key not in expected and table in ours:
+            yield f"{what} is none of this program's: drop it"
+        elif key in expected and found[key] != expected[key]:
+            yield f"{what} is another, restore a backup: {found[key]}"

@@ -13,6 +13,7 @@ from app.core.enums import OrderStatus, OrderType, TimeInForce
 from app.core.fill_rules import FillRules
 from app.core.orders import FINAL, PLAIN, Instructions, Order, OrderEvents
 from app.core.quality_gate import RestrictionColumns
+from app.core.run_log import SPLIT_CAUSE
 from app.core.strategy.views import Clock
 from app.services.execution.book import Book, Message, UnderWay
 from app.services.execution.entries import Entries
@@ -339,7 +340,7 @@ class SimulatedExchange:
                 order.instructions = _rescaled(order.instructions, ratio)
                 if order.id in book.best:
                     book.best[order.id] /= ratio
-                book.log.note(order, time_ns, f"split: {ratio:g} units for each")
+                book.log.note(order, time_ns, f"{SPLIT_CAUSE}{ratio:g} units for each")
         if symbol in self.working:
             book.look_from_now(symbol)
 

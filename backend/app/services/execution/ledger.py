@@ -151,9 +151,11 @@ class Ledger:
         self.holdings[symbol] = after
         self.shorts += (after < 0.0) - (before < 0.0)
 
-    def fills(self) -> FillColumns:
-        """Everything booked so far, as columns."""
-        columns = [self._log[k::_LOG_WIDTH] for k in range(_LOG_WIDTH)]
+    def fills(self, first: int = 0, last: int | None = None) -> FillColumns:
+        """What was booked so far from number `first` on, to before number `last`, as columns."""
+        end = None if last is None else last * _LOG_WIDTH
+        log = self._log[first * _LOG_WIDTH : end]
+        columns = [log[k::_LOG_WIDTH] for k in range(_LOG_WIDTH)]
         integers = [np.array(columns[k], np.int64) for k in (0, 1, 2, 3, 8)]
         numbers = [np.array(columns[k], np.float64) for k in (4, 5, 6, 7)]
         time_ns, order_id, strategy, symbol, bar_end_ns = integers

@@ -23,7 +23,7 @@ from app.services.market_data.sealed_files import (
     writing,
 )
 from app.services.market_data.source_files import read_text
-from app.services.market_data.symbol_folders import folder_name, require_symbol, symbol_of
+from app.services.market_data.symbol_folders import folder_name, require_symbol, symbols_of
 
 _FILE: Final = "actions.parquet"
 _SCHEMA: Final = {"ex_date": pl.Date, "kind": pl.String, "value": pl.Float64}
@@ -61,7 +61,7 @@ class ActionStorage:
 
     def symbols(self) -> list[str]:
         """The symbols with stored actions, sorted."""
-        return sorted(symbol_of(path.parent.name) for path in self._folder.glob(f"*/{_FILE}"))
+        return symbols_of(path.parent.name for path in self._folder.glob(f"*/{_FILE}"))
 
     def read(self, symbol: str) -> tuple[CorporateAction, ...]:
         """The actions of `symbol` by date, splits before dividends; none: empty.

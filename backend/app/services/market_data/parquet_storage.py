@@ -28,7 +28,7 @@ from app.services.market_data.sealed_files import (
     set_aside,
     writing,
 )
-from app.services.market_data.symbol_folders import folder_name, require_symbol, symbol_of
+from app.services.market_data.symbol_folders import folder_name, require_symbol, symbols_of
 
 SYNTHETIC: Final = "synthetic"
 """Label of bars that were made up; shown wherever they are."""
@@ -93,7 +93,7 @@ class ParquetStorage:
         if not self._folder.is_dir():
             return []
         folders = (entry for entry in self._folder.iterdir() if any(entry.glob("*.parquet")))
-        return sorted(symbol_of(entry.name) for entry in folders)
+        return symbols_of(entry.name for entry in folders)
 
     def write(self, symbol: str, bars: BarColumns, *, labels: Iterable[str] = ()) -> WriteSummary:
         """Merge `bars`, in any order, with what is stored; of one minute the last row wins.

@@ -1,5 +1,6 @@
 """Symbols as folder names: readable, safe for any symbol, and restored exactly."""
 
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -13,7 +14,8 @@ def require_symbol(symbol: str) -> str:
 
     Raises:
         ConfigurationError: if it is empty, too long, or holds spaces at its ends or
-            characters that do not print.
+            characters that do not print; or if a part of it, between slashes, is empty or has
+            no character but dots: in an address it would be another symbol, or none.
     """
     if not symbol or symbol != symbol.strip() or not symbol.isprintable():
         raise ConfigurationError(
@@ -23,6 +25,11 @@ def require_symbol(symbol: str) -> str:
         raise ConfigurationError(
             f"symbol {symbol[:20]!r}… is too long; a symbol has at most "
             f"{MAX_SYMBOL_LENGTH} characters"
+        )
+    if not all(part.strip(".") for part in symbol.split("/")):
+        raise ConfigurationError(
+            f"symbol {symbol!r} is not usable; write a name on both sides of each slash, not dots "
+            "alone (for example BTC/USD)"
         )
     return symbol
 
@@ -39,3 +46,16 @@ def folder_name(symbol: str) -> str:
 def symbol_of(name: str) -> str:
     """The symbol whose `folder_name` is `name`."""
     return unquote(name)
+
+
+def symbols_of(names: Iterable[str]) -> list[str]:
+    """The symbols with folders of these names, sorted; a folder that no symbol has is left out."""
+    return sorted(symbol for symbol in map(symbol_of, names) if _is_usable(symbol))
+
+
+def _is_usable(symbol: str) -> bool:
+    try:
+        require_symbol(symbol)
+    except ConfigurationError:
+        return False
+    return True

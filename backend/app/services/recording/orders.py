@@ -28,7 +28,10 @@ _ASKED_FIELDS = (
 
 
 def order_columns(log: RunLog) -> Columns:
-    """Every order, in the order they came, as `RunTrading.orders` has them."""
+    """Every order, in the order they came, as `RunTrading.orders` has them.
+
+    Quantities and prices are in the units of the order's end: a split restates what works.
+    """
     of = _fields(log.orders, _ORDER_FIELDS)
     asked = _asked(of["instructions"])
     signed = np.array(of["quantity"], np.float64)
@@ -85,7 +88,7 @@ def order_event_columns(log: RunLog) -> Columns:
     But for `pending_new`: the simulated exchange answers at once, so that it always has the
     time of the transition after it, which is that of `submitted_ns`.
     """
-    ids, times, states, causes = _event_columns(log)
+    ids, times, states, causes = event_columns(log)
     kept = [status is not _PENDING for status in states]
     orders = np.array(ids, np.int64)[kept]
     return {
@@ -107,9 +110,10 @@ def _numbered(values: Int64s) -> Int64s:
     return numbers
 
 
-def _event_columns(
+def event_columns(
     log: RunLog,
 ) -> tuple[Sequence[int], Sequence[int], Sequence[OrderStatus], Sequence[str]]:
+    """Numbers of orders, times, states and causes of all transitions, as they happened."""
     if isinstance(log.events, OrderEvents):
         return log.events.columns()
     return OrderEvents([value for event in log.events for value in event]).columns()

@@ -23,9 +23,12 @@ def run_trading(
     seen: Sequence[Seen],
     kept: Sequence[Kept],
     mode: str,
+    until_ns: int,
     price_step: float,
 ) -> RunTrading:
     """The columns of a run: `seen` is what signals show, `kept` what is kept at the closes.
+
+    `until_ns` is the last moment the run came to: a session that closes later was not closed.
 
     A signal is an order intent of a strategy; nothing is recorded of bars on which a strategy
     did nothing.
@@ -45,7 +48,7 @@ def run_trading(
         fills=fill_columns(log),
         trades=trade_columns(log, trades, contexts(signals)),
         positions=position_columns(log, trades),
-        equity_points=equity_columns(log, curve),
+        equity_points=equity_columns(log, curve, until_ns),
         signals=signals,
-        indicator_snapshots=snapshot_columns(log, kept),
+        indicator_snapshots=snapshot_columns(log, kept, until_ns),
     )

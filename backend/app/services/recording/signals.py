@@ -12,6 +12,7 @@ from app.core.orders import Order
 from app.core.run_log import RunLog
 from app.core.trading_record import Columns
 from app.core.types import Floats, Int64s
+from app.services.recording.units import restated
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,12 @@ def intents(log: RunLog) -> list[Order]:
 
 
 def signal_columns(log: RunLog, orders: Sequence[Order], seen: Sequence[Seen]) -> Columns:
-    """One signal per order of `orders`, as `RunTrading.signals` has them."""
+    """One signal per order of `orders`, as `RunTrading.signals` has them.
+
+    In the units of the moment: what was wanted, before any split restated the order.
+    """
+    rows = np.array([order.id - 1 for order in orders], np.int64)
+    sizes = np.abs(np.array([order.quantity for order in orders], np.float64))
     times = np.array([order.submitted_ns for order in orders], np.int64)
     return {
         "strategy": [order.strategy for order in orders],
@@ -41,7 +47,7 @@ def signal_columns(log: RunLog, orders: Sequence[Order], seen: Sequence[Seen]) -
         "symbol": [log.symbols[order.symbol] for order in orders],
         "time_ns": times,
         "action": ["BUY" if order.quantity > 0 else "SELL" for order in orders],
-        "quantity": np.abs(np.array([order.quantity for order in orders])),
+        "quantity": sizes / restated(log)[rows],
         "price": _closes(log, orders, times),
         "reasons": [_reasons(order.tag) for order in orders],
         "indicators": _values(log, orders, times, seen),

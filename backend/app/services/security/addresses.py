@@ -42,6 +42,16 @@ def client_address(peer: str, forwarded_for: Sequence[str], proxies: Sequence[Ne
     return address
 
 
+def is_behind_tls(peer: str, forwarded_proto: Sequence[str], proxies: Sequence[Network]) -> bool:
+    """Whether a trusted proxy says that it was asked over TLS.
+
+    Only the last value of X-Forwarded-Proto counts, which the proxy next to us has written.
+    """
+    if not forwarded_proto or not _is_one_of(peer, proxies):
+        return False
+    return forwarded_proto[-1].rpartition(",")[2].strip().lower() in ("https", "wss")
+
+
 def limit_key(address: str) -> str:
     """What attempts of one sender are counted under: an address, or the /64 of an IPv6 one.
 

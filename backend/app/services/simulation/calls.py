@@ -93,6 +93,15 @@ class Calls:
         if self._chunk:
             self._chunk[0].clear()
 
+    def end(self) -> None:
+        """Make no call any more, and let go of who would be called.
+
+        From them it leads back here, through arrays, into which Python's garbage collector does
+        not look: all of the run would stay in memory.
+        """
+        self._next = len(self._columns[0])
+        self._objects = []
+
     def mute(self, strategy: int) -> None:
         """Leave out the calls of a strategy that are still to come."""
         for number, feed in enumerate(self._feeds):

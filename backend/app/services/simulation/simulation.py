@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from app.core.data_structures.columns import BAR_FIELDS
 from app.core.enums import OrderType, TimeInForce
 from app.core.exceptions import ConfigurationError, StrategyError
 from app.core.fill_rules import FillRules
+from app.core.indicators import IndicatorSpec
 from app.core.intervals import ONE_MINUTE, Interval
 from app.core.orders import Instructions, Order
 from app.core.run_log import RunLog
@@ -35,6 +37,7 @@ from app.services.execution.overnight import Overnight
 from app.services.simulation.calls import Cast
 from app.services.simulation.derivation import Derivation
 from app.services.simulation.feeds import BarFeed, Feed, SliceFeed, Source
+from app.services.simulation.naming import distinct
 from app.services.simulation.plan import Plan, StrategyEntry, Wanted
 from app.services.simulation.stepper import Stepper
 
@@ -136,15 +139,32 @@ class Simulation:
         return self.clock.now_ns, sum(feed.cursor.row for feed in self._feeds_of_run)
 
     def indicator_sources(self) -> list[tuple[Source, str]]:
-        """Every output of every indicator of the run, with its name."""
-        found = []
+        """Every output of every indicator of the run, with its name.
+
+        No name occurs twice in a series: where it would, the strategy and the attribute that
+        first wanted the indicator follow it, as in ``mine() [cross.slow]``.
+        """
+        found: list[tuple[Source, str]] = []
+        owners = self._owners()
         for key, specs in self._plan.indicators.items():
-            for spec in specs:
-                outputs = self.derivation.outputs(key, spec)
-                for number, output in enumerate(outputs):
-                    name = str(spec) if len(outputs) == 1 else f"{spec}.{output}"
-                    found.append((Source(key, spec, number), name))
+            own = [
+                (Source(key, spec, number), str(spec) if len(outputs) == 1 else f"{spec}.{output}")
+                for spec in specs
+                for outputs in [self.derivation.outputs(key, spec)]
+                for number, output in enumerate(outputs)
+            ]
+            names = [name for _, name in own]
+            told = distinct(names, [owners[key, source.spec] for source, _ in own])
+            found += [(source, name) for (source, _), name in zip(own, told, strict=True)]
         return found
+
+    def _owners(self) -> dict[tuple[SeriesKey, IndicatorSpec], str]:
+        """Strategy and attribute that first wanted each indicator."""
+        owners: dict[tuple[SeriesKey, IndicatorSpec], str] = {}
+        for bound in self._bound:
+            for want in chain.from_iterable(bound.wanted):
+                owners.setdefault((want.key, want.spec), f"{bound.entry.name}.{want.attribute}")
+        return owners
 
     def declared_indicators(self) -> list[tuple[int, str, str, Source]]:
         """What each strategy declares: its position, the symbol, the attribute, the values."""

@@ -91,6 +91,7 @@ class Stepper:
             raise failed.error from failed.error.__cause__
 
     def _step(self, batch: Batch, conductor: Conductor) -> None:
+        self._end_calls()
         self._load(batch)
         events = [feed.events(self._data, batch) for feed in self._cast.feeds]
         self._calls = Calls(self._cast, events, self._fail)
@@ -137,6 +138,7 @@ class Stepper:
         """End what still works and hand over everything that happened."""
         exchange, ledger = self._cast.exchange, self._cast.exchange.ledger
         exchange.cancel_all("the run ended")
+        self._end_calls()
         return RunLog(
             starting_cash=self.starting_cash,
             final_cash=ledger.account.cash,
@@ -199,6 +201,11 @@ class Stepper:
             self._cast.clock.now_ns = self.entered_ns or self._sessions.open_ns.item(number)
             for owner, strategy in self._cast.strategies:
                 self._call(owner, strategy.on_start)
+
+    def _end_calls(self) -> None:
+        if self._calls is not None:
+            self._calls.end()
+            self._calls = None
 
     def _call(self, owner: int, hook: Callable[[], None]) -> None:
         """Call a strategy's hook, unless the strategy has failed before."""

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 from threading import Event, Lock
+from typing import Final
+
+ON_REQUEST: Final = "stopped on request"
 
 
 class RunControl:
@@ -17,6 +20,7 @@ class RunControl:
         self._failure: tuple[str, BaseException] | None = None
         self._listeners: list[Callable[[], None]] = []
         self.stopped_by_user = False
+        self.stop_reason = ON_REQUEST
         self.notice: str | None = None
 
     @property
@@ -33,10 +37,11 @@ class RunControl:
         """Call `listener` after each stop or failure, in the thread it comes from."""
         self._listeners.append(listener)
 
-    def request_stop(self) -> None:
-        """Ask all threads to end; may be repeated."""
+    def request_stop(self, because: str = ON_REQUEST) -> None:
+        """Ask all threads to end; may be repeated, and the first reason is kept."""
         with self._lock:
-            self.stopped_by_user = self.stopped_by_user or self._failure is None
+            if self._failure is None and not self.stopped_by_user:
+                self.stopped_by_user, self.stop_reason = True, because
         self._tell()
 
     def fail(self, thread: str, error: BaseException) -> None:

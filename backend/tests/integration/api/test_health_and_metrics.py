@@ -1,6 +1,7 @@
 """What operators look at: health in parts, figures for Prometheus, the log's level."""
 
 import ctypes
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
 
 from app.api import vital_signs
-from app.models.database import session_factory
+from app.core.users import Role
+from app.models.database import SCHEMA_REVISION, session_factory
 from app.monitoring.logs import current_level, set_level
 from app.monitoring.metrics import EngineFigures
 from tests.api_fixtures import Api
@@ -68,7 +70,7 @@ def test_a_sound_installation_is_ok_in_every_part(api: Api) -> None:
         assert part["status"] == "ok"
         assert 0.0 <= part["latency_ms"] < lasted_ms
     assert body["parts"]["store"]["message"] == "1 symbols"
-    assert body["parts"]["database"]["message"].startswith("schema 0")
+    assert body["parts"]["database"]["message"] == f"schema {SCHEMA_REVISION}"
 
 
 def test_a_database_that_is_gone_is_failing(api: Api) -> None:
@@ -84,6 +86,48 @@ def test_a_database_that_is_gone_is_failing(api: Api) -> None:
     part = answer.json()["parts"][0]
     assert (part["name"], part["status"]) == ("database", "failing")
     assert "run `init-db`" in part["message"]
+
+
+def test_a_database_file_that_is_gone_is_failing_and_not_made_anew(api: Api) -> None:
+    file = api.settings.data_dir / "trading_app.db"
+    token = api.as_("viewer")
+    kept = file.rename(file.with_suffix(".kept"))
+    part = token.get("/api/v1/health/detailed").json()["parts"][0]
+    assert (part["name"], part["status"]) == ("database", "failing")
+    assert part["message"] == "trading_app.db is gone: restore it, then start again"
+    assert not file.exists()
+    kept.rename(file)
+
+
+def test_another_schema_than_the_program_s_is_failing(api: Api) -> None:
+    with session_factory(api.settings.database_url).begin() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '0005'"))
+    status, body = details(api)
+    assert (status, body["parts"]["database"]["status"]) == (503, "failing")
+    assert body["parts"]["database"]["message"].startswith("schema 0005, the program's is ")
+
+
+def test_a_database_that_another_program_writes_is_degraded(api: Api) -> None:
+    api.user(Role.VIEWER)
+    with closing(sqlite3.connect(api.settings.data_dir / "trading_app.db")) as other_program:
+        other_program.execute("BEGIN IMMEDIATE")
+        status, body = details(api)
+    assert (status, body["parts"]["database"]["status"]) == (200, "degraded")
+    assert body["parts"]["database"]["message"].startswith("another program is writing")
+    assert details(api)[1]["parts"]["database"]["status"] == "ok"
+    with session_factory(api.settings.database_url)() as db:
+        assert db.execute(text("PRAGMA busy_timeout")).scalar_one() == 5_000
+
+
+def test_a_store_without_bars_needs_care_and_stray_files_do_not(api: Api) -> None:
+    _, body = details(api)
+    assert body["parts"]["store"]["status"] == "degraded"
+    api.installation.store("AAPL", minutes(DAY))
+    (api.settings.bars_dir / "notes.txt").touch()
+    (api.settings.bars_dir / "1m" / ".DS_Store").touch()
+    _, body = details(api)
+    store = body["parts"]["store"]
+    assert (store["status"], store["message"]) == ("ok", "1 symbols")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,11 @@ import pytest
 from fastapi import Body, FastAPI, Response, UploadFile
 from pydantic import SecretStr
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 from starlette.testclient import TestClient
 
 from app.api.app import create_app
+from app.api.middleware import idempotency
 from app.config.settings import Settings
 from app.core.exceptions import ConflictError, DatabaseError
 from app.core.users import Principal, Role, Scope
@@ -24,6 +26,7 @@ from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import FixedClock
 from app.models.database import session_factory
 from app.models.idempotency import IdempotencyKeyRow
+from app.repositories.idempotency_repository import IdempotencyRepository
 from app.services.security.keys import new_api_key, secret_hash
 from app.services.security.tokens import AccessTokens
 from tests.api_fixtures import SECRET, Api
@@ -235,10 +238,70 @@ def test_a_process_that_died_in_the_middle_leaves_a_question(shop: Shop) -> None
     client.post("/api/v1/things", json="a", headers=KEY)
     with session_factory(shop.api.settings.database_url).begin() as db:
         db.execute(text("UPDATE idempotency_keys SET status = NULL"))
-    assert "being done" in _refusal(client.post("/api/v1/things", json="a", headers=KEY))
+    assert "interrupted" in _refusal(client.post("/api/v1/things", json="a", headers=KEY))
     later = shop.client(app=shop.restarted())
     assert "interrupted" in _refusal(later.post("/api/v1/things", json="a", headers=KEY))
     assert shop.sold == ["a"]
+
+
+def broken_for(repository_method: str, times: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let writing down what came of a request fail so often; each failure is in the list."""
+    failures: list[str] = []
+    write = getattr(IdempotencyRepository, repository_method)
+
+    def failing(self: IdempotencyRepository, *given: Any) -> None:
+        if len(failures) < times:
+            failures.append(repository_method)
+            raise OperationalError("UPDATE", None, Exception("database is locked"))
+        write(self, *given)
+
+    monkeypatch.setattr(IdempotencyRepository, repository_method, failing)
+    monkeypatch.setattr(idempotency, "PAUSES_S", (0.0, 0.0, 0.0))
+    return failures
+
+
+def test_an_answer_is_kept_once_the_database_can_be_written(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, failures = shop.client(), broken_for("keep", 3, monkeypatch)
+    first = client.post("/api/v1/things", json="a", headers=KEY)
+    again = client.post("/api/v1/things", json="a", headers=KEY)
+    assert (first.status_code, again.status_code, len(failures)) == (201, 201, 3)
+    assert again.json() == first.json()
+    assert shop.sold == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "status"), [("keep", "long", 200), ("release", "conflict", 409)]
+)
+def test_what_is_over_and_could_not_be_written_down_is_not_being_done(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, method: str, kind: str, status: int
+) -> None:
+    client = shop.client()
+    broken_for(method, 1_000, monkeypatch)
+    assert client.post(f"/api/v1/answers/{kind}", headers=KEY).status_code == status
+    for _ in range(2):
+        refused = client.post(f"/api/v1/answers/{kind}", headers=KEY)
+        assert "interrupted: look whether it was done" in _refusal(refused)
+    assert shop.sold == [kind]
+
+
+def test_a_body_that_nobody_reads_and_is_too_long_breaks_nothing(shop: Shop) -> None:
+    @shop.api.app.post("/api/v1/deaf")
+    def deaf() -> str:
+        shop.sold.append("done")
+        return "done"
+
+    def parts() -> Iterator[bytes]:
+        for _ in range(13):
+            yield b"x" * 100_000
+
+    client = shop.client()
+    first = client.post("/api/v1/deaf", content=parts(), headers=KEY)
+    assert (first.status_code, first.json()) == (200, "done")
+    again = client.post("/api/v1/deaf", content=parts(), headers=KEY)
+    assert "was answered with status 200; the answer is not kept" in _refusal(again)
+    assert shop.sold == ["done"]
 
 
 def test_the_row_is_there_before_the_work_begins(shop: Shop) -> None:

@@ -3,23 +3,29 @@
 import csv
 import gzip
 import io
+import logging
+import socket
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import anyio
 import polars as pl
 import pytest
+from loguru import logger
 from starlette.testclient import TestClient
 
-from app.api import uploads
+from app.api import http_protocol, uploads
 from app.api.app import create_app
+from app.core.users import Role
 from app.managers.data_manager import DataManager
 from app.managers.data_manager.imports import ImportOrder, Imports
 from app.managers.time_manager.clock import SystemClock
+from app.monitoring.logs import configure_logging
 from tests.api_fixtures import Api
-from tests.system_fixtures import minutes, until
+from tests.system_fixtures import PATIENCE_S, minutes, until
 
 MSFT = "stockcharts/us_equity_1m_MSFT_2016.csv.gz"
 IMPORT = "/api/v1/market-data/import"
@@ -144,7 +150,13 @@ def test_a_field_that_cannot_be(trader, fields, named) -> None:
     assert named in answer.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("symbol", ["ÄÖ", "a b", ".", "../x", "", "A" * 65])
+NOT_IN_AN_ADDRESS = ["A/", "A//B", "A/../B", "A/./B", "A/...", "A/B/.."]
+"""Of these an address names another symbol, or none."""
+
+
+@pytest.mark.parametrize(
+    "symbol", ["ÄÖ", "a b", ".", "../x", "", "A" * 65, "/A", *NOT_IN_AN_ADDRESS]
+)
 def test_a_symbol_that_no_session_takes(api, trader, symbol) -> None:
     answer = upload(trader, HEADER + GOOD, symbol=symbol)
     assert answer.status_code == 422, answer.text
@@ -153,7 +165,26 @@ def test_a_symbol_that_no_session_takes(api, trader, symbol) -> None:
     assert list(api.settings.uploads_dir.iterdir()) == []
 
 
-@pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F"])
+def test_a_field_that_is_sent_twice_is_refused(api, trader) -> None:
+    file = {"file": ("bars.csv", HEADER + GOOD)}
+    answer = trader.post(IMPORT, files=file, data={"symbol": ["AA", "BB"]})
+    assert answer.status_code == 422
+    assert answer.json()["error"]["details"] == [
+        {"field": "symbol", "message": "is given 2 times; give it once"}
+    ]
+    assert api.installation.storage.symbols() == []
+
+
+@pytest.mark.parametrize("symbol", NOT_IN_AN_ADDRESS)
+def test_rows_of_a_symbol_that_no_address_can_name(api, trader, symbol) -> None:
+    content = f"symbol,{HEADER}{symbol},{GOOD}BTC/USD,{GOOD}"
+    status = outcome_of(trader, upload(trader, content))
+    assert [each["symbol"] for each in status["outcome"]["symbols"]] == ["BTC/USD"]
+    assert status["outcome"]["rejected"] == 1
+    assert api.installation.storage.symbols() == ["BTC/USD"]
+
+
+@pytest.mark.parametrize("symbol", ["BTC/USD", "BRK.B", "^GSPC", "ES=F", "A/.B", "A/B/C.."])
 def test_a_symbol_that_a_session_takes(api, trader, symbol) -> None:
     status = outcome_of(trader, upload(trader, HEADER + GOOD, symbol=symbol))
     assert [each["symbol"] for each in status["outcome"]["symbols"]] == [symbol]
@@ -373,6 +404,41 @@ def test_who_goes_away_or_falls_silent_gives_the_place_back(api, trader, monkeyp
             assert 429 not in statuses_after(api, begin, {"type": "http.disconnect"})
     assert list(api.settings.uploads_dir.iterdir()) == []
     assert outcome_of(trader, upload(trader, HEADER + GOOD, symbol="AA"))["state"] == "completed"
+
+
+def test_who_goes_away_is_one_line_of_the_log(api) -> None:
+    path = configure_logging(api.settings.logs_dir, "INFO")
+    begin = {"type": "http.request", "body": PART, "more_body": True}
+    assert statuses_after(api, begin, {"type": "http.disconnect"}) == []
+    damaged = {"type": "http.request", "body": b"--b\r\n\r\nno part of it", "more_body": False}
+    assert statuses_after(api, damaged) == [422]
+    logging.getLogger("python_multipart.multipart").warning("skipped %r", b"token=hunter22hunter22")
+    logger.remove()
+    text = path.read_text()
+    assert "Traceback" not in text
+    assert "ERROR" not in text
+    assert f"POST {IMPORT}: who asked has left" in text
+    assert "skipped" in text
+    assert "hunter22" not in text
+
+
+def test_a_file_that_comes_by_the_byte_keeps_no_place(api, live, monkeypatch) -> None:
+    """Each byte in time, but not all of them."""
+    monkeypatch.setattr(http_protocol, "BODY_S", 0.3)
+    host, port = live.address.split(":")
+    token = api.token(Role.TRADER)
+    head = (
+        f"POST {IMPORT} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: multipart/form-data; boundary=a\r\nContent-Length: 100000\r\n\r\n"
+    ).encode()
+    with socket.create_connection((host, int(port)), timeout=PATIENCE_S) as slow:
+        slow.sendall(head + PART)
+        until(lambda: any(api.settings.uploads_dir.glob("*/*")))
+        with suppress(OSError):
+            for _ in range(10_000):
+                slow.sendall(b"x")
+                sleep(0.02)
+    until(lambda: not any(api.settings.uploads_dir.iterdir()))
 
 
 def imports_of(api: Api) -> Imports:

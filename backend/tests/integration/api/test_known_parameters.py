@@ -35,6 +35,54 @@ def test_it_is_refused_and_those_there_are_named(
         assert error["message"] == f"{name}: {error['details'][0]['message']}"
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/runs?limit=2&limit=5", ["limit"]),
+        ("/runs?limit=2&limit=2", ["limit"]),
+        ("/market-data/bars/BTC/USD?start=2024-01-01&interval=5m&start=2024-01-02", ["start"]),
+        ("/fills?side=buy&symbol=A&side=sell&symbol=B&limit=3", ["side", "symbol"]),
+    ],
+)
+def test_one_that_is_given_twice_is_refused(api: Api, path: str, fields: list[str]) -> None:
+    answer = api.as_("viewer").get("/api/v1" + path)
+    assert answer.status_code == 422
+    details = answer.json()["error"]["details"]
+    assert [each["field"] for each in details] == fields
+    assert {each["message"] for each in details} == {"is given 2 times; give it once"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_field_of_a_body_that_is_written_twice_is_refused(api: Api, encoding: str) -> None:
+    admin, kind = api.as_("admin"), {"Content-Type": "application/json"}
+    body = ' {"role": "viewer", "expires_in_s": 60, "role": "admin", "\\u0072ole": "trader"}'
+    answer = admin.post("/api/v1/invitations", content=body.encode(encoding), headers=kind)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["error"]["details"] == [
+        {"field": "role", "message": "is given 3 times; give it once"}
+    ]
+    assert admin.get("/api/v1/invitations").json()["items"] == []
+    once = '{"role": "viewer"}'.encode(encoding)
+    assert admin.post("/api/v1/invitations", content=once, headers=kind).status_code == 201
+
+
+@pytest.mark.parametrize("body", ["", "[]", '[{"a": 1, "a": 2}]', '"role"', "{", '{"a": 1} {}'])
+def test_what_is_no_object_is_told_as_that(api: Api, body: str) -> None:
+    kind = {"Content-Type": "application/json"}
+    answer = api.as_("admin").post("/api/v1/invitations", content=body, headers=kind)
+    assert answer.status_code == 422
+    assert "times" not in answer.text
+
+
+def test_a_config_that_is_given_twice_starts_nothing(api: Api) -> None:
+    trader, kind = api.as_("trader"), {"Content-Type": "application/json"}
+    body = '{"config": "one", "config": "two"}'
+    for path in ("/runs", "/system/start"):
+        answer = trader.post(f"/api/v1{path}", content=body, headers=kind)
+        assert answer.status_code == 422
+        assert answer.json()["error"]["details"][0]["field"] == "config"
+
+
 def test_every_stranger_is_told(api: Api) -> None:
     answer = api.as_("viewer").get("/api/v1/runs?one=1&limit=2&two=2&one=3")
     fields = [each["field"] for each in answer.json()["error"]["details"]]

@@ -173,16 +173,33 @@ def test_arrow_is_a_stream_that_polars_reads(viewer, msft) -> None:
     ("accept", "kind"),
     [
         ("*/*", "application/json"),
-        ("image/png", "application/json"),
+        ("text/csv;q=0, */*", "application/json"),
+        ("text/csv;q=0, application/json", "application/json"),
+        ("text/*", "text/csv"),
+        ("text/*;q=0.5, application/*;q=0.4", "text/csv"),
+        ("*/*;q=0.1, application/json;q=0, application/vnd.apache.arrow.stream;q=0", "text/csv"),
+        ("text/*;q=0.9, text/csv;q=0.1, application/json;q=0.5", "application/json"),
+        ("text/csv;q=nan", "application/json"),
+        ("text/csv;q=-1, application/json;q=0.1", "application/json"),
+        ("text/csv;q=2, application/json;q=0.1", "application/json"),
+        ("TEXT/CSV; charset=utf-8; Q=1.000", "text/csv"),
+        ("", "application/json"),
         ("text/csv;q=0.2, application/json;q=0.9", "application/json"),
         ("text/csv;q=0.9, application/json;q=0.2", "text/csv"),
-        ("text/csv;q=x", "text/csv"),
+        ("text/csv;q=x", "application/json"),
         (";;,,q=", "application/json"),
     ],
 )
 def test_the_format_that_is_liked_best(viewer, msft, accept, kind) -> None:
     answer = viewer.get(f"{BARS}MSFT?limit=1", headers={"Accept": accept})
     assert answer.headers["content-type"].split(";")[0] == kind
+
+
+@pytest.mark.parametrize("accept", ["image/png", "text/csv;q=0", "*/*;q=0", "text/html, image/*"])
+def test_a_format_that_cannot_be_had(viewer, msft, accept) -> None:
+    answer = viewer.get(f"{BARS}MSFT?limit=1", headers={"Accept": accept})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (406, "NOT_ACCEPTABLE")
+    assert "text/csv" in answer.json()["error"]["message"]
 
 
 def test_what_is_not_stored_is_not_found(viewer, msft) -> None:
@@ -271,6 +288,40 @@ def test_quality_names_what_is_missing(api, viewer) -> None:
     ]
     whole = {"start": "1900-01-01", "end": "2999-01-01"}
     assert viewer.get("/api/v1/market-data/quality/AA", params=whole).json() == found
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start": "2030-01-01", "end": "2030-01-31"},
+        {"start": "1999-01-01", "end": "2024-01-07"},
+        {"start": "2024-01-09"},
+        {"end": "2024-01-07"},
+    ],
+)
+def test_of_days_of_which_nothing_is_stored_there_is_no_quality(api, viewer, asked) -> None:
+    api.installation.store("AA", minutes(MONDAY))
+    found = viewer.get("/api/v1/market-data/quality/AA", params=asked)
+    assert found.status_code == 200
+    assert found.json() == {
+        "symbol": "AA",
+        "labels": [],
+        "quality_pct": None,
+        "sessions": [],
+        "findings": [],
+        "halts": [],
+    }
+
+
+def test_quality_of_days_the_wrong_way_round_is_refused(api, viewer) -> None:
+    api.installation.store("AA", minutes(MONDAY))
+    asked = {"start": "2024-01-09", "end": "2024-01-08"}
+    refused = viewer.get("/api/v1/market-data/quality/AA", params=asked)
+    assert refused.status_code == 422
+    assert [each["field"] for each in refused.json()["error"]["details"]] == ["end"]
+    assert viewer.get(
+        "/api/v1/market-data/quality/AA", params={"start": "2024-01-08", "end": "2024-01-08"}
+    ).json()["sessions"]
 
 
 def test_the_latest_is_the_last_that_is_stored(viewer, msft) -> None:

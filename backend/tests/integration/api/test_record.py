@@ -70,6 +70,62 @@ def test_an_order_with_what_became_of_it(run: dict[str, Any], viewer: TestClient
     assert items(viewer, "events", of="orders", order_id=entry["id"]) == order["events"][::-1]
 
 
+def test_of_an_order_with_many_fills_none_is_missing_unsaid(runs: Runs, viewer: TestClient) -> None:
+    """Of a thousand units a minute an order may take one: 1,005 units are as many fills."""
+    run = runs.finished(
+        sample_config(
+            last="2024-03-06",
+            strategies={"gatherer": ("tests.session_strategies:Gatherer", {"quantity": 1_005})},
+            execution={
+                "starting_cash": 1_000_000,
+                "commission": {"model": "none"},
+                "slippage": {"model": "none"},
+                "fill_model": {"participation_pct": 0.1},
+            },
+        )
+    )
+    (big, _) = items(viewer, "orders", run_id=run["id"])
+    order = viewer.get(f"/api/v1/orders/{big['id']}").json()
+    assert (len(order["fills"]), len(order["events"])) == (1_000, 1_000)
+    assert order["fills"][0]["time"] < order["fills"][-1]["time"]
+
+    def rest(path: str, cursor: str, **query: str) -> list[dict[str, Any]]:
+        asked = {"order_id": big["id"], "sort": "recorded", "cursor": order[cursor], **query}
+        answer = viewer.get(f"/api/v1/{path}", params=asked)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["next_cursor"] is None
+        return answer.json()["items"]
+
+    fills = order["fills"] + rest("fills", "next_fills_cursor")
+    assert len({fill["id"] for fill in fills}) == len(fills) == 1_005
+    assert sum(float(fill["quantity"]) for fill in fills) == 1_005
+    assert [fill["time"] for fill in fills] == sorted(fill["time"] for fill in fills)
+    events = order["events"] + rest("events", "next_events_cursor", of="orders")
+    # It was taken, 1,004 times filled in part, and then in full.
+    assert [event["sequence"] for event in events] == list(range(1, 1_007))
+    assert events[-1]["kind"] == "filled"
+
+
+def test_the_account_of_another_run_is_no_answer(
+    runs: Runs, run: dict[str, Any], viewer: TestClient
+) -> None:
+    def portfolio(**asked: str) -> Any:
+        return viewer.get("/api/v1/trading/portfolio", params=asked)
+
+    other = runs.finished(sample_config())
+    account = portfolio(run_id=run["id"]).json()["account_id"]
+    assert portfolio(account_id=account, run_id=run["id"]).json()["account_id"] == account
+    refused = portfolio(account_id=account, run_id=other["id"])
+    assert refused.status_code == 422
+    assert refused.json()["error"]["details"] == [
+        {
+            "field": "run_id",
+            "message": f"account {account} is not of run {other['id']}; leave one of them out",
+        }
+    ]
+    assert items(viewer, "orders", account_id=account, run_id=other["id"]) == []
+
+
 def test_trades_signals_positions_and_an_account(run: dict[str, Any], viewer: TestClient) -> None:
     closed = items(viewer, "trades", run_id=run["id"], is_open=False, symbol="AAA")
     # Bought at 100.002, sold at 100.0095, ten of it, for two commissions of 2.

@@ -20,7 +20,8 @@ from app.repositories.unit_of_work import UnitOfWork
 from tests import session_strategies
 from tests.api_fixtures import SECRET, Api
 from tests.integration.api.run_fixtures import DAYS, Runs, sample_config
-from tests.system_fixtures import PATIENCE_S, Gate, session_config
+from tests.running_time import running_time
+from tests.system_fixtures import PATIENCE_S, Gate, session_config, until
 
 NOON = datetime(2024, 3, 4, 12, tzinfo=UTC)
 SHIPPED = {"cross": ("sma_cross", {"fast": 3, "slow": 8, "quantity": 10, "interval": "5m"})}
@@ -254,7 +255,7 @@ def test_the_session_is_a_run_too(runs: Runs) -> None:
     started = runs.client.post("/api/v1/system/start", json={"config": config, "paused": True})
     run_id = started.json()["run_id"]
     runs.client.post("/api/v1/system/step", json={"count": 2})
-    going = runs.get(run_id, wait_s=PATIENCE_S)
+    going = runs.get(run_id, wait_s=0.01)
     assert (going["status"], going["progress"]["bars"]) == ("running", 4)
     assert (going["metrics"], going["finished_at"], going["position"]) == (None, None, None)
     assert going["strategies"] == ["bracketed", "buyer"]
@@ -269,6 +270,123 @@ def test_the_session_is_a_run_too(runs: Runs) -> None:
     late = runs.client.post(f"/api/v1/runs/{run_id}/cancel")
     assert late.status_code == 409
     assert "is stopped: there is nothing left to cancel" in late.json()["error"]["message"]
+
+
+def test_a_config_that_is_sent_is_only_so_large(runs: Runs) -> None:
+    def refused(path: str, config: dict[str, Any]) -> list[dict[str, str]]:
+        answer = runs.client.post(f"/api/v1{path}", json={"config": config})
+        assert answer.status_code == 422
+        return answer.json()["error"]["details"]
+
+    def sized(strategies: int, symbols: int) -> dict[str, Any]:
+        names = [f"S{number}" for number in range(symbols)]
+        own = {f"s{number}": ("sma_cross", {}) for number in range(strategies)}
+        return session_config(*names, first="2024-03-04", last="2024-03-04", strategies=own)
+
+    remedy = "; send fewer, or start a config of the server by its name"
+    for path in ("/runs", "/system/start"):
+        assert refused(path, sized(101, 1_001)) == [
+            {
+                "field": "strategies",
+                "message": "101 are too many for a config that is sent, which may have 100"
+                + remedy,
+            },
+            {
+                "field": "session_data_config.symbols",
+                "message": "1,001 are too many for a config that is sent, which may have 1,000"
+                + remedy,
+            },
+        ]
+        (pairs,) = refused(path, sized(6, 834))
+        assert pairs["field"] == "strategies"
+        assert pairs["message"].startswith("5,004 symbols of all of them together are too many")
+    within = runs.client.post("/api/v1/runs", json={"config": sized(5, 1_000)})
+    assert within.json()["error"]["code"] == "INSUFFICIENT_DATA"  # none is stored, and that is all
+    assert runs.client.get("/api/v1/runs/queue").json()["items"] == []
+
+
+def test_a_config_of_the_server_is_as_large_as_its_operator_likes(runs: Runs) -> None:
+    own = {f"s{number}": ("sma_cross", {}) for number in range(101)}
+    large = session_config("AAA", first="2024-03-04", last="2024-03-04", strategies=own)
+    assert runs.finished(large)["status"] == "completed"
+
+
+def test_what_is_no_list_is_told_as_that(runs: Runs) -> None:
+    for wrong in ({"strategies": 5, "session_data_config": []}, {"session_data_config": None}):
+        answer = runs.client.post("/api/v1/runs", json={"config": sample_config() | wrong})
+        assert answer.status_code == 422
+        assert "too many" not in answer.text
+
+
+def test_a_short_id_never_means_another_run(runs: Runs, held: Gate) -> None:
+    """One run is recorded, one is running, one waits: all ids begin with a."""
+    session_strategies.HOOKS.clear()
+    queue = runs.api.system.get_run_queue()
+    recorded, running, waiting = (
+        UUID(f"{first}-0000-4000-8000-000000000000")
+        for first in ("a0a0a0a0", "ae7bae7b", "a6cea6ce")
+    )
+    queue.submit(sample_config(), run_id=recorded)
+    assert queue.wait(recorded, PATIENCE_S).state == "completed"
+    session_strategies.HOOKS["on_bar"] = held
+    queue.submit(HELD, run_id=running)
+    assert held.begun.wait(PATIENCE_S)
+    queue.submit(sample_config(), run_id=waiting)
+
+    for path in ("a", "a/metrics", "a/equity", "a/report"):
+        refused = runs.client.get(f"/api/v1/runs/{path}")
+        assert (refused.status_code, "several runs begin with a" in refused.text) == (422, True)
+    asked = {"a": "a", "b": "a0"}
+    assert runs.client.get("/api/v1/runs/compare", params=asked).status_code == 422
+    assert runs.client.post("/api/v1/runs/a/cancel").status_code == 422
+    assert runs.get(str(waiting))["status"] == "queued"
+    assert [runs.get(cut)["id"] for cut in ("A0", "ae7bae7b-0", "a6")] == [
+        str(each) for each in (recorded, running, waiting)
+    ]
+    assert runs.client.post("/api/v1/runs/a0/cancel").status_code == 409
+    assert runs.client.post("/api/v1/runs/a6/cancel").json()["id"] == str(waiting)
+    assert runs.client.get("/api/v1/runs/a7").status_code == 404
+
+
+def test_a_short_id_is_looked_for_at_the_session_too(runs: Runs) -> None:
+    config = runs.named("session", sample_config())
+    asked = {"config": config, "paused": True}
+    run_id = runs.client.post("/api/v1/system/start", json=asked).json()["run_id"]
+    other = run_id[:7] + ("0" if run_id[7] != "0" else "1") + run_id[8:]
+    runs.api.system.get_run_queue().submit(sample_config(), run_id=UUID(other))
+    assert runs.ended(other)["status"] == "completed"
+    assert runs.client.get(f"/api/v1/runs/{run_id[:7]}").status_code == 422
+    assert runs.client.post(f"/api/v1/runs/{run_id[:7]}/cancel").status_code == 422
+    assert runs.get(run_id[:8])["status"] == "running"
+    assert runs.get(other[:8])["status"] == "completed"
+
+
+def test_who_waits_for_the_session_is_answered_at_its_end(runs: Runs) -> None:
+    config, queue = runs.named("session", sample_config()), runs.api.system.get_run_queue()
+    asked = {"config": config, "paused": True}
+    run_id = runs.client.post("/api/v1/system/start", json=asked).json()["run_id"]
+    told: list[dict[str, Any]] = []
+    waits = threading.Thread(target=lambda: told.append(runs.get(run_id, wait_s=PATIENCE_S)))
+    waits.start()
+    until(lambda: queue._watching == 1)
+    assert not told
+    runs.client.post("/api/v1/system/stop")
+    waits.join(PATIENCE_S)
+    assert [each["status"] for each in told] == ["stopped"]
+    assert queue._watching == 0
+
+
+def test_one_too_many_who_wait_for_the_session_is_answered_at_once(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = runs.named("session", sample_config())
+    asked = {"config": config, "paused": True}
+    run_id = runs.client.post("/api/v1/system/start", json=asked).json()["run_id"]
+    monkeypatch.setattr(run_queue, "MOST_WATCHED", 0)
+    with running_time() as passed:
+        assert runs.get(run_id, wait_s=PATIENCE_S)["status"] == "running"
+    assert passed.seconds < PATIENCE_S / 2
+    runs.client.post("/api/v1/system/stop")
 
 
 # ── ended early ──────────────────────────────────────────────────────────────
@@ -350,7 +468,7 @@ def test_a_shut_down_ends_what_runs_and_leaves_what_waits_to_the_next_server(
     closing.join(PATIENCE_S)
     (record,) = runs.api.installation.records()
     assert (str(record.id), record.status) == (running, "stopped")
-    assert record.reason == "the server was shut down: stopped on request"
+    assert record.reason == "the server was shut down"
     queue.open()
     for run_id in waiting:
         assert runs.ended(run_id)["status"] == "completed"

@@ -69,6 +69,70 @@ def test_over_tls_browsers_are_told_to_stay_there(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
+    ("proxies", "proto", "is_told"),
+    [
+        ("127.0.0.1", "https", True),
+        ("127.0.0.0/8", "http, HTTPS", True),
+        ("127.0.0.1", "https, http", False),
+        ("127.0.0.1", "http", False),
+        ("127.0.0.1", None, False),
+        ("10.0.0.1", "https", False),
+        ("", "https", False),
+    ],
+)
+def test_a_trusted_proxy_says_that_it_speaks_tls(
+    api: Api, proxies: str, proto: str | None, is_told: bool
+) -> None:
+    app = other(api, trusted_proxies=proxies).app
+    client = TestClient(app, base_url="http://127.0.0.1", client=("127.0.0.1", 1))
+    headers = {} if proto is None else {"X-Forwarded-Proto": proto}
+    answer = client.get("/api/v1/health", headers=headers)
+    assert ("strict-transport-security" in answer.headers) is is_told
+
+
+def test_a_path_with_a_slash_too_many_leads_nowhere_else(api: Api) -> None:
+    answer = api.as_("trader").post("/api/v1/system/pause/", follow_redirects=False)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "DATA_NOT_FOUND")
+    assert "location" not in answer.headers
+
+
+@pytest.mark.parametrize(("wanted", "status"), [("bytes=abc", 400), ("bytes=99999999-", 416)])
+def test_a_range_that_is_none_is_answered_in_the_one_form(
+    api: Api, wanted: str, status: int
+) -> None:
+    path = "/docs/swagger-ui.css"
+    answer = api.anonymous().get(path, headers={"Range": wanted})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, "BAD_REQUEST")
+    assert answer.json()["error"]["message"]
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    size = len(api.anonymous().get(path).content)
+    assert answer.headers.get("content-range") == (f"bytes */{size}" if status == 416 else None)
+    part = api.anonymous().get(path, headers={"Range": "bytes=0-9"})
+    assert (part.status_code, len(part.content)) == (206, 10)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "route"),
+    [
+        ("POST", "/api/v1/system/step", "/api/v1/system/step"),
+        ("PATCH", "/api/strategies/hunter22", "/api/strategies/{strategy_id}"),
+        ("POST", "/api/v1/hunter22", "unmatched"),
+        ("POST", "/system/step", "unmatched"),
+    ],
+)
+def test_what_is_answered_before_its_route_is_counted_as_the_route_s(
+    api: Api, log: Path, method: str, path: str, route: str
+) -> None:
+    answer = api.as_("viewer").request(method, path, content=b" " * 9_000)
+    assert answer.status_code == 413
+    (line,) = lines(log)
+    shown = "unmatched" if route == "unmatched" else path
+    assert line["message"].startswith(f"{method} {shown} 413 ")
+    figures = api.as_("viewer").get("/metrics").text
+    assert f'method="{method}",route="{route}",status="413"' in figures
+
+
+@pytest.mark.parametrize(
     ("sent", "kept"),
     [
         ("deploy-7.check_3", True),
@@ -180,9 +244,10 @@ def test_what_is_repeated_to_its_sender_is_short_and_takes_no_time(api: Api) -> 
     client, name = api.anonymous(), "_token" * 10_000
     client.post("/api/v1/auth/login", json={})
     client.get("/no")
+    trader = api.as_("trader")
     began = process_time()
     unknown = client.get(f"/{name}")
-    refused = client.post("/api/v1/auth/login", json={"username": "a", "password": "b", name: 1})
+    refused = trader.post("/api/v1/system/step", json={name: 1})
     many = client.post("/api/v1/auth/login", json={f"_token{n}": 1 for n in range(300)})
     assert process_time() - began < 1.0, "three requests are milliseconds each, not seconds"
     assert [each.status_code for each in (unknown, refused, many)] == [404, 422, 422]
@@ -240,6 +305,18 @@ def test_pages_of_other_origins_may_call_only_if_the_settings_say_so(api: Api) -
     assert "access-control-allow-credentials" not in answer.headers
     strange = client.options("/api/v1/health", headers=asking | {"Origin": "https://evil.example"})
     assert "access-control-allow-origin" not in strange.headers
+    assert (strange.status_code, strange.json()["error"]["code"]) == (400, "BAD_REQUEST")
+    assert strange.json()["error"]["message"] == "Disallowed CORS origin"
+    asked = client.get("/api/v1/health", headers={"Origin": "https://app.example"})
+    exposed = set(asked.headers["access-control-expose-headers"].split(", "))
+    assert exposed == {
+        "Idempotent-Replayed",
+        "Location",
+        "Retry-After",
+        "X-Next-Cursor",
+        "X-Process-Time",
+        "X-Request-ID",
+    }
 
 
 # ── how much, how often ──────────────────────────────────────────────────────
@@ -266,6 +343,7 @@ def chunks(size: int) -> Iterator[bytes]:
 @pytest.mark.parametrize("in_chunks", [False, True])
 def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
     client = with_echo(other(api, max_body_bytes=10_000))
+    client.headers.update(api.as_("trader").headers)
     for size, status in ((10_000, 200), (11_000, 413)):
         body = chunks(size) if in_chunks else b"x" * size
         answer = client.post("/api/v1/echo", content=body)
@@ -275,6 +353,42 @@ def test_a_body_is_taken_up_to_its_limit(api: Api, in_chunks: bool) -> None:
                 "code": "PAYLOAD_TOO_LARGE",
                 "message": "the body is longer than the 10,000 bytes that may be sent here",
             }
+
+
+@pytest.mark.parametrize("in_chunks", [False, True])
+@pytest.mark.parametrize(
+    ("sender", "path"),
+    [
+        (None, "/api/v1/auth/login"),
+        (None, "/api/v1/system/start"),
+        ("viewer", "/api/v1/system/start"),
+        ("admin", "/api/v1/users"),
+        ("admin", "/api/invitations"),
+        ("trader", "/api/v1/api-keys"),
+        ("trader", "/api/v1/auth/password"),
+    ],
+)
+def test_a_body_is_short_where_nothing_long_is_of_use(
+    api: Api, sender: str | None, path: str, in_chunks: bool
+) -> None:
+    """8 KiB: in it is not even a thousand unknown fields, which take as long as a login."""
+    client = api.as_(sender) if sender else api.anonymous()
+    client.headers["Content-Type"] = "application/json"
+    for size, refused in ((8_000, False), (9_000, True)):
+        body = chunks(size) if in_chunks else b" " * size
+        answer = client.post(path, content=body)
+        assert (answer.status_code == 413) is refused
+        if refused:
+            assert answer.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
+            assert "8,192 bytes" in answer.json()["error"]["message"]
+
+
+def test_of_very_many_fields_only_their_number_is_told(api: Api) -> None:
+    fields = {f"f{number}": 1 for number in range(1_001)}
+    answer = api.as_("trader").post("/api/v1/system/step", json=fields)
+    assert answer.status_code == 422
+    (detail,) = answer.json()["error"]["details"]
+    assert detail == {"field": "body", "message": "1,001 fields; at most 1,000 are read"}
 
 
 @pytest.mark.parametrize(("sender", "status"), [("trader", 422), ("viewer", 413), (None, 413)])

@@ -245,6 +245,28 @@ def is_the_end(message: dict[str, Any]) -> bool:
     return any(event["kind"] == "run.ended" for event in happened)
 
 
+@pytest.mark.parametrize("ends", [False, True])
+def test_of_a_session_that_has_not_begun_nothing_is_told(
+    stored: Api, live: LiveServer, viewer_token: str, ends: bool
+) -> None:
+    """Its bars and their quality are known to the platform by then, and to nobody else."""
+    stored.system.start(config(), paused=True)
+    data = stored.system.get_session_data()
+    assert data is not None
+    until(lambda: data.get_quality("AAPL") is not None)
+    with live.client(viewer_token, "bars:AAPL:1m", "quality") as ws:
+        assert receive(ws)["payload"] == {"quality_pct": {"AAPL": None}}
+        if ends:
+            stored.system.stop()
+        else:
+            stored.system.step()
+        told = receive_until(ws, lambda each: each["type"] == ("quality" if ends else "bars"))
+    closes = [each["payload"]["close"] for each in told if each["type"] == "bars"]
+    assert closes == ([] if ends else [[BARS.close[0]]])
+    if ends:
+        assert told[-1]["payload"] == {"quality_pct": {"AAPL": None}}
+
+
 def test_stepping_tells_one_bar_at_a_time(stored: Api, live: LiveServer, viewer_token: str) -> None:
     with live.client(viewer_token, "bars:AAPL:1m") as ws:
         stored.system.start(config(), paused=True)

@@ -11,9 +11,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from app.api.doors import Doors
 from app.core.users import Role
 from app.monitoring.values import OrdersChanged
-from tests.api_fixtures import Api
+from tests.api_fixtures import ANY_NUMBER, Api
 from tests.api_server import LiveServer, closed, error, limit, receive, receive_until, say
 from tests.system_fixtures import PATIENCE_S, until
 
@@ -190,6 +191,7 @@ def test_a_flood_of_a_thousand_connections_is_capped_and_the_server_lives(
     api: Api, live: LiveServer, viewer_token: str
 ) -> None:
     """FAULTS 47: strangers fill what is kept for strangers; who is known comes in and hears."""
+    api.app.state.doors = Doors(most=ANY_NUMBER, most_of_address=ANY_NUMBER)
     hub, host_port = api.system.hub, live.address.split(":")
     with live.client(viewer_token, "events") as known, ExitStack() as stack:
         flood = [

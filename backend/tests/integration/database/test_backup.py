@@ -1,29 +1,39 @@
-"""Backups: whole, of one moment, put back whole; and what the check finds."""
+"""Backups: whole, of one moment, put back whole, and by whoever has the password."""
 
 import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from app.core.exceptions import ConfigurationError, DatabaseError
+from app.core.exceptions import ConfigurationError, DatabaseError, DatabaseUnavailableError
 from app.models.database import (
     SCHEMA_REVISION,
-    downgrade_database,
     make_engine,
     schema_revision,
     session_factory,
     upgrade_database,
 )
 from app.repositories.unit_of_work import UnitOfWork
-from app.services.database.backup import backup_database, inspect_backup, restore_database
+from app.services.database import postgresql, sqlite
+from app.services.database.backup import (
+    Restored,
+    backup_database,
+    inspect_backup,
+    restore_database,
+)
 from app.services.database.check import check_database
-from tests.calendar_fixtures import CalendarDatabase
-from tests.database_fixtures import Databases, PostgresqlDatabases, SqliteDatabases
+from tests.database_fixtures import (
+    PASSWORD,
+    Databases,
+    PostgresqlDatabases,
+    SqliteDatabases,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +68,7 @@ def test_a_backup_is_put_back_whole(
     assert (made.schema, made.size > 1_000) == (SCHEMA_REVISION, True)
     assert [path.name for path in made.path.parent.iterdir()] == ["one.backup"]
     _put(database_url, "later")
-    assert restore_database(database_url, made.path) == made
+    assert restore_database(database_url, made.path) == Restored(backup=made)
     assert _keys(database_url) == ["in the backup"]
     other = databases.empty()
     restore_database(other, made.path)
@@ -89,7 +99,7 @@ def test_a_backup_is_put_back_into_pages_of_another_size(
         upgrade_database(url)
         _put(url, key)
     made = backup_database(urls[0], tmp_path / "a.backup")
-    assert restore_database(urls[1], made.path) == made
+    assert restore_database(urls[1], made.path) == Restored(backup=made)
     assert _keys(urls[1]) == ["in the backup"]
     assert all(finding.ok for finding in check_database(urls[1]))
 
@@ -122,10 +132,21 @@ def test_an_older_backup_is_upgraded_and_a_newer_one_refused(
     with _raw(database_url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     new = tmp_path / "new.backup"
-    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+    with pytest.raises(ConfigurationError, match="a newer program wrote it, use that one"):
         backup_database(database_url, new)
-    with pytest.raises(ConfigurationError, match="schema 9999, this program knows"):
+    assert not new.exists()
+    _copy_raw(database_url, new)
+    with pytest.raises(ConfigurationError, match=r"new\.backup has schema 9999, this program"):
         restore_database(database_url, new)
+
+
+def _copy_raw(url: str, path: Path) -> None:
+    """A backup as the program that knows the schema would make it."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        sqlite.dump(Path(address.database or ""), path)
+    else:
+        postgresql.dump(address, path)
 
 
 def test_an_existing_file_is_kept(database_url: str, tmp_path: Path) -> None:
@@ -182,74 +203,73 @@ def test_missing_programs_are_named(
     assert list(tmp_path.iterdir()) == []
 
 
-# ── the check ────────────────────────────────────────────────────────────────
+# ── the password ─────────────────────────────────────────────────────────────
 
 
-def _faults(url: str) -> dict[str, str]:
-    return {each.name: " ".join(each.faults) for each in check_database(url) if not each.ok}
+@pytest.fixture
+def told(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """A file in which each of PostgreSQL's programs leaves the arguments it was started with."""
+    kept, folder = tmp_path / "told", tmp_path / "programs"
+    folder.mkdir()
+    for name in ("pg_dump", "pg_restore", "psql"):
+        real = postgresql_databases.programs / name
+        (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> {kept}\nexec {real} "$@"\n')
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    return kept
 
 
-def test_a_good_database_has_no_faults(calendar_url: str) -> None:
-    assert _faults(calendar_url) == {}
-    assert [finding.name for finding in check_database(calendar_url)] == [
-        "schema",
-        "integrity",
-        "foreign keys",
-        "tables",
-        "triggers",
-    ]
-
-
-def test_an_old_database_and_none_are_found(database_url: str, empty_database_url: str) -> None:
-    assert _faults(empty_database_url) == {"schema": "there is no database yet: run `init-db`"}
-    downgrade_database(database_url, "0003")
-    assert _faults(database_url) == {"schema": "it is at 0003: run `db upgrade`"}
-
-
-def test_orphans_are_found(database_url: str, databases: Databases) -> None:
-    off = {
-        "sqlite": "PRAGMA foreign_keys=OFF",
-        "postgresql": "SET session_replication_role=replica",
-    }
-    engine = make_engine(database_url)
-    with engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        connection.execute(text(off[databases.kind]))
-        connection.execute(
-            text(
-                "INSERT INTO config (id, key, value, value_type, changed_by) VALUES "
-                "('00000000000000000000000000000001', 'k', '1', 'integer', "
-                "'00000000000000000000000000000009')"
-            )
-        )
-    engine.dispose()
-    assert _faults(database_url) == {
-        "foreign keys": "1 of config.changed_by refer to no row of users"
-    }
-
-
-def test_a_changed_table_and_a_lost_trigger_are_found(
-    database_url: str, databases: Databases
+def test_the_server_of_the_tests_asks_for_a_password(
+    postgresql_databases: PostgresqlDatabases,
 ) -> None:
-    on_table = " ON backtest_runs" if databases.kind == "postgresql" else ""
-    with _raw(database_url) as connection:
-        connection.execute(text("DROP INDEX ix_config_changed_by"))
-        connection.execute(text(f"DROP TRIGGER backtest_runs_immutable{on_table}"))
-    faults = _faults(database_url)
-    assert set(faults) == {"tables", "triggers"}
-    assert "ix_config_changed_by" in faults["tables"]
-    assert "backtest_runs" in faults["triggers"]
+    address = make_url(postgresql_databases.empty())
+    wrong = address.set(password="wrong").render_as_string(hide_password=False)  # noqa: S106
+    with pytest.raises(DatabaseUnavailableError, match="password authentication failed"):
+        schema_revision(wrong)
 
 
-def test_damage_is_found(calendar_db: CalendarDatabase, tmp_path: Path) -> None:
-    url = calendar_db.copy(tmp_path / "mine.db")
-    with closing(sqlite3.connect(tmp_path / "mine.db")) as db:
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (page,) = db.execute(
-            "SELECT rootpage FROM sqlite_master WHERE name LIKE '%autoindex_calendar_days_1'"
-        ).fetchone()
-        (size,) = db.execute("PRAGMA page_size").fetchone()
-    with (tmp_path / "mine.db").open("r+b") as file:
-        file.seek((page - 1) * size)
-        file.write(b"\xff" * 200)
-    assert "malformed" in _faults(url)["integrity"]
+@pytest.mark.parametrize("spelled", ["before the host", "as a parameter"])
+def test_the_password_reaches_the_programs_unseen(
+    postgresql_databases: PostgresqlDatabases, told: Path, tmp_path: Path, spelled: str
+) -> None:
+    url = postgresql_databases.copy_of("migrated", upgrade_database)
+    if spelled == "as a parameter":
+        address = make_url(url)
+        bare = URL.create(address.drivername, username=address.username, database=address.database)
+        query = {**address.query, "password": PASSWORD}
+        url = bare.set(query=query).render_as_string(hide_password=False)
+    _put(url, "in the backup")
+    made = backup_database(url, tmp_path / "a.dump")
+    _put(url, "later")
+    restore_database(url, made.path)
+    assert _keys(url) == ["in the backup"]
+    arguments = told.read_text()
+    assert {line.split()[0] for line in arguments.splitlines()} == {"pg_dump", "pg_restore", "psql"}
+    for secret in (PASSWORD, quote_plus(PASSWORD), quote(PASSWORD), "geh"):
+        assert secret not in arguments
+
+
+def test_a_wrong_password_is_not_told(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = make_url(postgresql_databases.copy_of("migrated", upgrade_database))
+    wrong = address.set(password="wr0ng").render_as_string(hide_password=False)  # noqa: S106
+    monkeypatch.setenv("PGPASSWORD", PASSWORD)  # the address is heard, not the environment
+    with pytest.raises(DatabaseError, match="password authentication failed") as caught:
+        postgresql.dump(make_url(wrong), tmp_path / "a.dump")
+    assert "wr0ng" not in str(caught.value)
+    without = URL.create("postgresql+psycopg", "postgres", database="postgres", query=address.query)
+    monkeypatch.delenv("PGPASSWORD")
+    with pytest.raises(DatabaseError, match="no password supplied"):
+        postgresql.dump(without, tmp_path / "a.dump")
+
+
+def test_a_password_that_would_be_seen_is_refused(
+    postgresql_databases: PostgresqlDatabases, tmp_path: Path
+) -> None:
+    address = make_url(postgresql_databases.empty())
+    with pytest.raises(ConfigurationError, match=r"sslpassword, which .* sslkey") as caught:
+        postgresql.dump(address.update_query_dict({"sslpassword": "pssst"}), tmp_path / "a.dump")
+    assert "pssst" not in str(caught.value)

@@ -1,13 +1,15 @@
 """Both kinds of database: how they are reached, and what they are told."""
 
+from pathlib import Path
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.exceptions import ConfigurationError, DatabaseUnavailableError
+from app.models.addresses import database_address
 from app.models.database import (
     SCHEMA_REVISION,
-    database_address,
     make_engine,
     schema_revision,
     session_factory,
@@ -46,16 +48,28 @@ def test_the_pool_of_postgresql_keeps_five_and_adds_ten(postgresql_databases) ->
     engine.dispose()
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/x", "no address", "postgresql+asyncpg://h/x"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://localhost/x", "no address", "postgresql+asyncpg://h/x", "postgresql://h:port/x"],
+)
 def test_another_kind_of_database_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match=r"DATABASE_URL .*postgresql://user:password@host"):
         make_engine(url)
 
 
-def test_a_server_that_does_not_answer_is_named_without_its_password(tmp_path) -> None:
-    url = f"postgresql://me:secret@/mine?host={tmp_path}"
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:secret@/mine?host={}", "me:***@"),
+        ("postgresql://me@/mine?password=secret&host={}", "me@/mine?host="),
+    ],
+)
+def test_a_server_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, url: str, shown: str
+) -> None:
+    url = url.format(tmp_path)
     for reach in (session_factory, schema_revision):
         with pytest.raises(DatabaseUnavailableError, match="does not answer") as caught:
             reach(url)
         assert "secret" not in str(caught.value)
-        assert "me:***@" in str(caught.value)
+        assert shown in str(caught.value)

@@ -7,6 +7,7 @@ half such a step; sums over a run are compared to a thousandth of a cent.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -20,7 +21,9 @@ from app.repositories.run_repository import RunRepository
 from app.repositories.run_trading_repository import RunTradingRepository
 from app.repositories.trading_repository import TradingRepository
 from app.services.analytics.result import RunResult
+from app.services.execution.exchange import SimulatedExchange
 from app.services.recording.run_trading import run_trading
+from app.services.recording.units import restated
 from tests.integration.database.test_run_repository import RECORD
 from tests.random_sessions import draw_session, simulate
 from tests.system_fixtures import utc_ns
@@ -43,11 +46,27 @@ def _recorded(sessions: sessionmaker[Session], log: RunLog, result: RunResult) -
         seen=(),
         kept=(),
         mode="backtest",
+        until_ns=int(log.sessions.close_ns[-1]),
         price_step=1e-8,
     )
     with sessions.begin() as db:
         RunRepository(db).add(RECORD)
         RunTradingRepository(db).add(RECORD.id, trading, finished=RECORD.finished_at)
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> dict[int, float]:
+    """What strategies asked for, by the number of the order, as they asked for it."""
+    quantities: dict[int, float] = {}
+    submit = SimulatedExchange.submit
+
+    def noted(*arguments: Any) -> Order:
+        order = submit(*arguments)
+        quantities[order.id] = abs(arguments[3])
+        return order
+
+    monkeypatch.setattr(SimulatedExchange, "submit", noted)
+    return quantities
 
 
 def _ns(time: datetime | None) -> int:
@@ -70,7 +89,9 @@ def _require_the_same_order(told: OrderRecord, order: Order, log: RunLog) -> Non
     assert _ns(told.filled) == order.filled_ns // 1_000 * 1_000
 
 
-def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: RunResult) -> None:
+def _require_the_same_trading(
+    trading: TradingRepository, log: RunLog, result: RunResult, sent: Mapping[int, float]
+) -> None:
     account = trading.account_of_run(RECORD.id)
     orders = trading.orders(account.id, limit=MANY)
     assert len(orders) == len(log.orders)
@@ -88,6 +109,9 @@ def _require_the_same_trading(trading: TradingRepository, log: RunLog, result: R
     signals = trading.signals(RECORD.id, limit=MANY)
     wanted = [order.id for order in log.orders if not order.parent]
     assert [numbers[signal.order_id] for signal in signals] == wanted
+    for signal in signals:
+        if (number := numbers[signal.order_id]) in sent:
+            assert float(signal.quantity or 0) == pytest.approx(sent[number], rel=1e-9, abs=STEP)
 
 
 def _require_the_same_events(
@@ -156,13 +180,13 @@ def _require_the_same_money(
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_what_is_read_back_is_what_the_run_did(
-    seed: int, database_sessions: sessionmaker[Session]
+    seed: int, database_sessions: sessionmaker[Session], sent: dict[int, float]
 ) -> None:
     log, _ = simulate(draw_session(seed))
     result = RunResult(log).compute()
     _recorded(database_sessions, log, result)
     with database_sessions() as db:
-        _require_the_same_trading(TradingRepository(db), log, result)
+        _require_the_same_trading(TradingRepository(db), log, result, sent)
 
 
 def test_the_random_runs_have_everything_in_them() -> None:
@@ -174,3 +198,4 @@ def test_the_random_runs_have_everything_in_them() -> None:
     assert any(order.group for log in logs for order in log.orders)
     assert any(log.fills.slippage.sum() > 0 for log in logs)
     assert any(RunResult(log).trade_columns.is_open.any() for log in logs)
+    assert sum((restated(log) != 1.0).sum() for log in logs) > 10

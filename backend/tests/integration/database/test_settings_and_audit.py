@@ -170,6 +170,11 @@ def test_the_log_is_read_newest_first_page_by_page(sessions: Sessions) -> None:
         "UPDATE audit_log SET actor = 'somebody else'",
         "DELETE FROM audit_log",
         "INSERT OR REPLACE INTO audit_log SELECT * FROM audit_log",
+        (
+            "INSERT OR REPLACE INTO audit_log (rowid, id, occurred_at, actor, action, details) "
+            "SELECT rowid, lower(hex(randomblob(16))), occurred_at, 'x', action, details "
+            "FROM audit_log"
+        ),
         "TRUNCATE audit_log",
     ],
 )

@@ -5,11 +5,15 @@ the close before it. `Bracketed` sees 100.002 on its third bar and is filled at 
 which is that price; its target lies in the eleventh bar. `Buyer` is filled at 100.004 and holds.
 """
 
+import csv
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, inspect, text
 from sqlalchemy.exc import DatabaseError
@@ -18,14 +22,17 @@ from sqlalchemy.orm import Session
 from app.config.settings import Settings
 from app.core.enums import OrderStatus, Side
 from app.core.exceptions import DataNotFoundError
-from app.core.trading_record import AccountRecord, StrategyDefinition
+from app.core.trading_record import AccountRecord, EquityPoint, RunTrading, StrategyDefinition
+from app.managers.system_manager import record_keeping
 from app.models.backtest_run import BacktestRunRow
 from app.models.database import downgrade_database, upgrade_database
 from app.models.tables import all_tables
 from app.repositories.bulk import instants, new_keys
 from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
-from tests.system_fixtures import Installation, minutes, session_config, utc
+from app.services.analytics.result import RunResult
+from tests import session_strategies
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, utc
 
 DAY = date(2024, 3, 5)
 COSTS = {
@@ -182,6 +189,77 @@ def test_equity_and_indicators_at_the_close(run_id: UUID, db: Session) -> None:
     }
 
 
+def test_the_deepest_fall_is_among_the_points(home: Installation, db: Session) -> None:
+    """10 bought at 100 are worth 10 more for one minute of each day, and on one day 200 less.
+
+    Of 1,560 minutes 1,000 are kept for being evenly between the others, and those two are not
+    among them.
+    """
+    days = [date(2024, 3, day) for day in (5, 6, 7, 8)]
+    special = {(1, 110): 101.0, (2, 221): 80.0}
+    home.store("AAA", minutes(*days, close=lambda day, minute: special.get((day, minute), 100.0)))
+    strategies = {"buyer": ("tests.session_strategies:Buyer", {"on": 1})}
+    config = session_config("AAA", first=str(days[0]), last=str(days[3]), strategies=strategies)
+    record = home.run(config).record
+    assert record is not None
+    trading, account = _trading(db, record.id)
+    points = trading.equity(account.id)
+    peak, trough = (max(points, key=_equity), min(points, key=_equity))
+    assert (peak.equity, peak.time) == (100_010, utc(2024, 3, 6, 16, 21))
+    assert (trough.equity, trough.time) == (99_800, utc(2024, 3, 7, 18, 12))
+    assert min(point.drawdown_pct for point in points) == pytest.approx(-21_000 / 100_010)
+    assert record.metrics["max_drawdown_pct"] == pytest.approx(-21_000 / 100_010)
+    assert len(points) <= 1_003
+
+
+def _equity(point: EquityPoint) -> Decimal:
+    return point.equity
+
+
+def test_where_a_run_is_stopped_no_session_closes(
+    home: Installation, db: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = home.system()
+
+    def stop(strategy: Any, _bar: Any) -> None:
+        if f"{strategy.now:%H:%M}" == "10:30":
+            system.stop()
+
+    monkeypatch.setitem(session_strategies.HOOKS, "on_bar", stop)
+    names = {"stops": "Hooked", "watches": "AlikeByName"}
+    strategies = {name: (f"tests.session_strategies:{each}", {}) for name, each in names.items()}
+    home.store("AAA", minutes(DAY, date(2024, 3, 6)))
+    day = {"first": str(DAY), "last": "2024-03-06", "strategies": strategies}
+    system.start(session_config("AAA", **day))
+    assert system.wait(PATIENCE_S)
+    assert system.record is not None
+    assert system.record.status == "stopped"
+    trading, account = _trading(db, system.record.id)
+    assert trading.equity(account.id, session_closes=True) == ()
+    assert trading.equity(account.id)[-1].time == utc(2024, 3, 5, 15, 30)
+    snapshots = trading.indicator_snapshots(system.record.id)
+    assert [each.time for each in snapshots] == [utc(2024, 3, 5, 15, 30)] * 3
+
+
+def test_indicators_of_the_same_name_are_told_apart(home: Installation, db: Session) -> None:
+    strategies = {name: ("tests.session_strategies:AlikeByName", {}) for name in ("one", "two")}
+    config = session_config("AAA", first=str(DAY), last=str(DAY), strategies=strategies)
+    system = home.run(config)
+    assert system.record is not None, system.reason
+    values = {
+        each.name: each.value
+        for each in TradingRepository(db).indicator_snapshots(system.record.id)
+    }
+    assert values == {
+        "closes() [one.own]": pytest.approx(100.389),
+        "closes() [one.doubled]": pytest.approx(200.778),
+        "closes() [one.tripled]": pytest.approx(301.167),
+    }
+    with Path(system.record.folder, "validation.csv").open() as lines:
+        *_, last = csv.DictReader(lines)
+    assert {name: float(last[f"1m.{name}"]) for name in values} == values
+
+
 def test_lists_go_on_after_an_id(run_id: UUID, db: Session) -> None:
     trading, account = _trading(db, run_id)
     first = trading.orders(account.id, limit=2)
@@ -205,6 +283,35 @@ def test_a_strategy_that_is_ended_leaves_an_event(home: Installation, db: Sessio
     assert events["ended"].time == utc(2024, 3, 5, 14, 32)
 
 
+def test_words_no_database_takes_lose_no_run(home: Installation, db: Session) -> None:
+    strategies = {
+        "raises": ("tests.session_strategies:RaisesOddly", {}),
+        "tags": ("tests.session_strategies:TagsOddly", {}),
+        "buyer": ("tests.session_strategies:Buyer", {}),
+    }
+    config = session_config("AAA", first=str(DAY), last=str(DAY), strategies=strategies)
+    record = home.run(config).record
+    assert record is not None
+    assert record.reason is not None
+    assert "odd \ufffd and \ufffd words" in record.reason
+    assert r"tag is 'odd \x00 tag'; no database takes NUL" in record.reason
+    repository = StrategyRepository(db)
+    ended = {
+        known.definition.name: event.message
+        for known in repository.list()
+        for event in repository.events(known.id)
+        if event.kind == "ended"
+    }
+    assert ended.keys() == {"raises", "tags"}
+    assert ended["raises"] in record.reason
+
+
+def test_the_least_cash_can_be_recorded(home: Installation, db: Session) -> None:
+    record = home.run({**CONFIG, "execution": {**COSTS, "starting_cash": 1e-6}}).record
+    assert record is not None
+    assert _trading(db, record.id)[1].starting_cash == Decimal("0.000001")
+
+
 def test_the_same_strategies_are_known_once(run_id: UUID, home: Installation, db: Session) -> None:
     home.run(CONFIG)
     known = StrategyRepository(db).list()
@@ -223,7 +330,17 @@ def test_what_a_run_did_goes_with_it(run_id: UUID, db: Session) -> None:
         TradingRepository(db).account_of_run(run_id)
 
 
-def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installation) -> None:
+def _left_by(home: Installation) -> set[str]:
+    """Names of the files in the one folder of a run, and of what is beside it."""
+    (folder,) = home.settings.runs_dir.iterdir()
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("most_bars", [0, 500_000], ids=["files-first", "beside-the-rows"])
+def test_a_run_that_cannot_be_recorded_says_so_and_keeps_its_files(
+    home: Installation, monkeypatch: pytest.MonkeyPatch, most_bars: int
+) -> None:
+    monkeypatch.setattr(record_keeping, "_MOST_BARS_BESIDE_ROWS", most_bars)
     with home.database() as db:
         db.execute(text("ALTER TABLE signals RENAME TO elsewhere"))
         db.commit()
@@ -231,14 +348,84 @@ def test_a_run_that_cannot_be_recorded_says_so_and_leaves_nothing(home: Installa
     assert (system.state, system.record) == ("FAILED", None)
     assert system.reason is not None
     assert "could not be recorded (signals: " in system.reason
+    assert "mend the database (`db check`), and run it again" in system.reason
     assert "INSERT" not in system.reason
-    assert not any(home.settings.runs_dir.iterdir())
+    (folder,) = home.settings.runs_dir.iterdir()
+    assert f"its files are in runs/{folder.name} in DATA_DIR" in system.reason
+    assert str(home.settings.data_dir) not in system.reason
     with home.database() as db:
         for table in ("backtest_runs", "strategies", "accounts", "orders", "fills", "trades"):
             assert db.scalar(text(f"SELECT count(*) FROM {table}")) == 0
         db.execute(text("ALTER TABLE elsewhere RENAME TO signals"))
         db.commit()
-    assert home.run(CONFIG).state == "STOPPED"
+    again = home.run(CONFIG)
+    assert again.state == "STOPPED"
+    assert {path.name for path in folder.iterdir()} == {
+        path.name for path in Path(again.record.folder).iterdir()
+    }
+
+
+def test_a_row_of_ours_that_is_refused_is_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(*run: Any) -> RunTrading:
+        trading = make_trading(*run)
+        filled = [10.0 * quantity for quantity in trading.orders["quantity"]]
+        return replace(trading, orders={**trading.orders, "filled_quantity": np.array(filled)})
+
+    make_trading = record_keeping.make_trading
+    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "filled_within_quantity" in reason
+    assert reason.endswith("this is a fault of the program, please report it")
+    assert "metrics.json" in _left_by(home)
+
+
+def test_rows_that_cannot_be_made_are_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_run: Any) -> RunTrading:
+        raise ZeroDivisionError("our own mistake")
+
+    monkeypatch.setattr(record_keeping, "make_trading", fails)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "could not be recorded (ZeroDivisionError: our own mistake): it has no rows" in reason
+    assert reason.endswith("this is a fault of the program, please report it")
+    assert "metrics.json" in _left_by(home)
+
+
+def test_values_no_driver_takes_are_a_fault_of_the_program(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrongly(*run: Any) -> RunTrading:
+        trading = make_trading(*run)
+        return replace(trading, orders={**trading.orders, "tag": [object()] * 5})
+
+    make_trading = record_keeping.make_trading
+    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert reason.endswith("this is a fault of the program, please report it")
+
+
+def test_files_that_fail_with_the_rows_are_what_is_told_and_go(
+    home: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_run: Any) -> RunTrading:
+        raise ZeroDivisionError("our own mistake")
+
+    def full(*_run: Any) -> Path:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(record_keeping, "make_trading", fails)
+    monkeypatch.setattr(RunResult, "save", full)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert "No space left on device" in reason
+    assert "recorded" not in reason
+    assert list(home.settings.runs_dir.iterdir()) == []
 
 
 def test_what_was_recorded_outlives_a_table_that_is_made_anew(
@@ -279,7 +466,19 @@ REFUSED = {
     "trades SET exit_at = '2001-01-01 00:00:00'": "exit_after_entry",
     "positions SET quantity = 0": "holds_something",
     "signals SET executed = NOT executed": "executed_or_why_not",
-    "signals SET action = 'HOLD'": "hold_orders_nothing",
+    "signals SET action = 'HOLD'": "hold_does_nothing",
+    "signals SET action = 'HOLD', executed = false, refusal = 'why'": "hold_orders_nothing",
+    "backtest_runs SET bars = -1": "never change",
+    "orders SET filled_quantity = 0, average_fill_price = NULL": "filled_by_status",
+    "orders SET status = 'rejected'": "filled_by_status",
+    "orders SET type = 'stop_limit', stop_price = 1": "prices_by_type",
+    "orders SET type = 'stop', stop_price = NULL": "prices_by_type",
+    "orders SET time_in_force = 'gtd'": "gtd_has_an_end",
+    "orders SET filled_at = '1999-01-01 00:00:00'": "filled_after_submitted",
+    "orders SET quantity = 1e30": "quantity_above_zero",
+    "accounts SET cash = 1e30": "cash_is_a_number",
+    "trades SET net_pnl = -1e30": "net_pnl_is_a_number",
+    "positions SET unrealized_pnl = 1e30": "unrealized_pnl_is_a_number",
     "strategies SET lifecycle = 'DREAM'": "known_lifecycle",
     "fills SET price = 1": "never change",
     "order_events SET cause = 'x'": "never change",

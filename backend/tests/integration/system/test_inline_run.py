@@ -1,5 +1,7 @@
 """A run in one thread leaves what the four threads leave, to the bit."""
 
+import gc
+import weakref
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -14,7 +16,7 @@ from app.managers.time_manager.clock import SystemClock
 from app.models.session_config import read_session_config
 from app.services.analytics.result import RunResult
 from app.services.simulation.stepper import Stepper
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, until
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6, 7)]
 STRATEGIES = {
@@ -69,6 +71,26 @@ def inline(market: Installation, given: dict[str, Any]) -> tuple[InlineRun, RunR
     assert run.finished.wait(PATIENCE_S)
     assert run.log is not None
     return run, make_result(run, run.log)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_run_that_is_over_is_not_kept_in_memory(market: Installation, *, stopped: bool) -> None:
+    """Several feeds, whose calls are found through arrays, which no garbage collector follows."""
+    plan = plan_alone(read_session_config(config()), market.settings, market.storage, SystemClock())
+    run = InlineRun(plan, storage=market.storage)
+    if stopped:
+        run.board.on_publish = run.control.request_stop
+    run.start()
+    assert run.finished.wait(PATIENCE_S)
+    run.join(PATIENCE_S)
+    kept = weakref.ref(run.simulation.stepper)
+    del run
+
+    def is_gone() -> bool:  # the watchdog looks a last time
+        gc.collect()
+        return kept() is None
+
+    until(is_gone)
 
 
 @pytest.mark.parametrize("case", CASES)

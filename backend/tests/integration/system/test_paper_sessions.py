@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import select
 
+from app.api.routes.market_data import latest
 from app.core.corporate_actions import ActionKind, CorporateAction
 from app.core.data_structures import BarColumns
 from app.core.enums import SystemState
 from app.core.exceptions import ConfigurationError, InsufficientDataError, WrongStateError
 from app.core.run_record import RunRecord
-from app.core.session_data import SessionData
 from app.core.types import MINUTE_NS
+from app.managers.data_manager.markets import Markets
 from app.managers.system_manager import SystemManager
 from app.managers.time_manager.clock import FixedClock
 from app.models.trading_record import AccountRow
@@ -99,10 +101,10 @@ class Live:
 
 
 def _played_ns(system: SystemManager) -> int:
-    """How far the session has been played; 0 before it has begun."""
+    """How far the session has been played; its open, or what lies before it, until it begins."""
     data = system.get_session_data()
     assert data is not None
-    return 0 if data.visible_ns == SessionData().visible_ns else data.visible_ns
+    return data.visible_ns
 
 
 def _progress_ns(system: SystemManager) -> int:
@@ -295,6 +297,33 @@ def test_a_session_that_is_on_is_entered_where_it_is(
     assert result is not None
     assert result.log.bars["AAA"].start_ns[0] == OPEN_NS + 120 * MINUTE_NS
     assert live.record().reason == "entered at 11:30"
+
+
+def test_before_it_has_begun_it_shows_its_history_and_the_store_the_latest_price(
+    installation: Installation,
+) -> None:
+    """A whole day that lies in the store already is not told before its time either."""
+    both = minutes(*DAYS, close=lambda day, minute: 50.0 + 10 * day + minute / 100)
+    installation.store("BBB", both.slice(0, 390))
+    live = Live(installation, {"BBB": both})
+    live.start(paper(config_of("BBB")))
+    markets = Markets(installation.storage, open_database=installation.database, clock=live.clock)
+    platform: Any = SimpleNamespace(system=live.system, markets=markets)
+
+    def told() -> tuple[str, float]:
+        found = latest(platform, "BBB")
+        return found.source, found.price
+
+    assert told() == ("store", pytest.approx(53.89))  # yesterday's 390th close
+    live.arrive("BBB", 0, 390)
+    assert told() == ("store", pytest.approx(53.89))
+    data = live.system.get_session_data()
+    assert data is not None
+    assert data.visible_ns == OPEN_NS
+    assert len(data.get_bars("BBB")) == 0
+    live.go_to(1, 1)
+    live.played_until(1)
+    assert told() == ("session", 60.0)  # today's first close
 
 
 def test_the_gate_that_was_shut_by_what_was_missed_opens_again(

@@ -1,6 +1,7 @@
 """Whole sessions over Apple's split of August 2020, in raw and in adjusted prices."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from app.core.exceptions import DataError
 from app.core.intervals import ONE_MINUTE
+from app.repositories.trading_repository import TradingRepository
 from app.services.market_data.corporate_actions import ActionStorage, import_actions
 from tests.system_fixtures import Installation, minutes, session_config
 
@@ -100,3 +102,48 @@ def test_raw_is_the_default_and_damaged_actions_stop_the_start(
     (apple.settings.bars_dir / "actions" / "AAPL" / "actions.parquet").write_bytes(b"")
     with pytest.raises(DataError, match="Import them again"):
         apple.run(config())
+
+
+def test_what_a_split_does_to_the_record(apple: Installation, hooks: dict[str, object]) -> None:
+    """On the Friday 10 are bought with exits at 450 and 600; 10 more are wanted above 536.
+
+    Those with an exit at 440. Four for one on the Monday: sold there at 129.04 are 40, bought at
+    124.8075, with exits at 112.5 and 150. On the Tuesday the others are bought at 134.18, above
+    134, with an exit at 110. What was wanted and seen on the Friday was 10, and 499.23.
+    """
+
+    def trade(strategy: Any, _bar: Any) -> None:
+        if f"{strategy.now:%d %H:%M}" == "28 09:31":
+            strategy.buy(10, stop_loss=450.0, take_profit=600.0)
+            strategy.buy(10, stop=536.0, stop_loss=440.0, time_in_force="gtc")
+        elif f"{strategy.now:%d %H:%M}" == "31 10:00":
+            strategy.close()
+
+    hooks["on_bar"] = trade
+    record = apple.run(config()).record
+    assert record is not None
+    with apple.database() as db:
+        recorded = TradingRepository(db)
+        account = recorded.account_of_run(record.id)
+        sold, held = recorded.trades(account.id)
+        signals = recorded.signals(record.id)
+        orders = {order.id: order for order in recorded.orders(account.id)}
+        fills = recorded.fills(account.id)
+    assert [
+        sold.quantity,
+        sold.entry_price,
+        sold.exit_price,
+        sold.stop_price,
+        sold.target_price,
+    ] == [*(40, Decimal("124.8075"), Decimal("129.04"), Decimal("112.5"), 150)]
+    assert (held.quantity, held.entry_price, held.stop_price) == (40, Decimal("134.18"), 110)
+    assert [trade.market_context["close"] for trade in (sold, held)] == [499.23, 499.23]
+    assert [(signal.quantity, signal.price) for signal in signals] == [
+        *((10, Decimal("499.23")), (10, Decimal("499.23")), (40, Decimal("129.04")))
+    ]
+    # an order is in the units of its end: the first had ended before the split
+    first, second, closing = (orders[signal.order_id] for signal in signals)
+    assert (first.quantity, first.stop_loss, first.take_profit) == (10, 450, 600)
+    assert (second.quantity, second.stop_price, second.stop_loss) == (40, 134, 110)
+    assert closing.quantity == 40
+    assert [fill.quantity for fill in fills] == [10, 40, 40]

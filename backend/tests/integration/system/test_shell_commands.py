@@ -78,6 +78,9 @@ def test_a_session_is_steered_line_by_line(typed, config):
     assert "● three waits: 3 sessions" in typed(f"system start {config} --paused")
     assert "a session is running already" in typed(f"system start {config}", status=2)
     assert "state PAUSED" in typed("system status")
+    held = typed("data session --once")  # all three days may have been read by now
+    assert not [date for date in ("10", "11", "12") if f"2025-11-{date}" in held]
+    assert {each["bars"] for each in json.loads(typed("data session --json"))} <= {0}
     assert "2025-11-10 09:31" in typed("system step")
     assert "2025-11-10 10:00" in typed("system step 29")
     table = typed("data session --once")

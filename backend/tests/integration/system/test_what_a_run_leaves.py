@@ -18,9 +18,11 @@ from sqlalchemy.engine import make_url
 from app import __version__
 from app.core.data_structures import BarColumns
 from app.core.enums import OrderStatus
-from app.managers.system_manager import record_keeping
+from app.core.run_record import RunRecord
+from app.managers.system_manager import api, record_keeping
 from app.models import database
 from app.models.database import session_factory
+from app.repositories import bulk
 from tests.system_fixtures import FREE, PATIENCE_S, Installation, minutes, session_config
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6)]
@@ -111,6 +113,48 @@ def test_a_run_waits_for_a_program_that_has_the_database_locked(
     assert [record.status for record in market.records()] == ["completed"]
     with session_factory(address)() as db:
         assert db.execute(text("PRAGMA busy_timeout")).scalar_one() == 50
+
+
+@pytest.mark.parametrize(
+    ("mode", "remedy"),
+    [
+        ("backtest", "end it, and run it again"),
+        ("paper", "end it, and run its config.json as a backtest of its days to have its orders"),
+    ],
+)
+def test_a_database_that_stays_locked_does_not_cost_the_files(
+    market: Installation, monkeypatch: pytest.MonkeyPatch, mode: str, remedy: str
+) -> None:
+    def of_mode(*run: Any, **known: Any) -> RunRecord:
+        return replace(make_record(*run, **known), mode=mode)
+
+    make_record = api.make_record
+    monkeypatch.setattr(api, "make_record", of_mode)
+    monkeypatch.setattr(bulk, "PATIENCE_S", 0.05)
+    address = make_url(market.settings.database_url).database or ""
+    system = market.system()
+    with closing(sqlite3.connect(address)) as other_program:
+        other_program.execute("BEGIN IMMEDIATE")
+        system.start(config("Buyer"))
+        assert system.wait(PATIENCE_S)
+    assert system.state == "FAILED"
+    assert "database is locked" in system.reason
+    assert remedy in system.reason
+    assert market.records() == ()
+    (folder,) = market.settings.runs_dir.iterdir()
+    assert pl.read_parquet(folder / "fills.parquet")["price"].to_list() == [101.02, 101.02]
+
+
+def test_a_database_that_is_gone_does_not_cost_the_files(
+    market: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    monkeypatch.setattr(record_keeping, "session_factory", lambda _: session_factory(nowhere))
+    system = market.run(config("Buyer"))
+    assert "does not answer" in system.reason
+    assert system.reason.endswith("start the database, and run it again")
+    (folder,) = market.settings.runs_dir.iterdir()
+    assert pl.read_parquet(folder / "fills.parquet")["price"].to_list() == [101.02, 101.02]
 
 
 def test_others_write_while_the_files_of_a_long_run_are_written(

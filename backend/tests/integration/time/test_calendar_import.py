@@ -1,13 +1,17 @@
 """Filling the calendars: what is stored, that repeating changes nothing, that overrides win."""
 
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, date, datetime, time
 
 import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, make_url, select, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.core.calendar_days import CalendarDay, CalendarOverride, DayHours
-from app.core.exceptions import ConfigurationError
+from app.core.exceptions import ConfigurationError, DatabaseUnavailableError
 from app.managers.time_manager import TimeManager
 from app.managers.time_manager.clock import FixedClock
 from app.managers.time_manager.exchanges import EXCHANGES, OVERRIDES
@@ -15,7 +19,8 @@ from app.managers.time_manager.setup import initialise_database
 from app.models.database import session_factory
 from app.models.trading_calendar import CalendarDayRow, CalendarOverrideRow
 from app.repositories.calendar_repository import CalendarRepository
-from tests.calendar_fixtures import TODAY
+from tests.calendar_fixtures import TODAY, fill_calendars
+from tests.database_fixtures import SqliteDatabases
 
 TABLES = ("market_hours", "calendar_days", "calendar_overrides")
 
@@ -59,6 +64,42 @@ def test_initialising_again_leaves_full_calendars_alone(
         db.execute(text("UPDATE market_hours SET calendar_source = 'older' WHERE timezone = 'UTC'"))
     initialise_database(calendar_url, time_manager=manager, on_progress=steps.append)
     assert steps == ["schema", "schema", "CRYPTO"]
+
+
+def test_several_programs_that_initialise_at_once_make_one_database(
+    empty_database_url: str, calendar_url: str
+) -> None:
+    code = f"""
+from datetime import datetime, UTC
+from app.managers.time_manager import TimeManager
+from app.managers.time_manager.clock import FixedClock
+from app.managers.time_manager.setup import initialise_database
+manager = TimeManager(clock=FixedClock(datetime({TODAY:%Y, %-m, %-d}, tzinfo=UTC)))
+made = initialise_database({empty_database_url!r}, time_manager=manager)
+print(sum(each.is_new for each in made))
+"""
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    told = [program.communicate(timeout=120) for program in programs]
+    assert sorted(told) == [("0\n", ""), ("0\n", ""), ("3\n", "")]
+    assert _content(session_factory(empty_database_url)) == _content(session_factory(calendar_url))
+
+
+def test_a_writer_that_does_not_end_is_told_of(
+    sqlite_databases: SqliteDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqlite_databases.copy_of("calendars", fill_calendars)
+    monkeypatch.setattr("app.models.database._TURN_S", 0.1)
+    with closing(sqlite3.connect(make_url(url).database or "")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with session_factory(url)() as db:
+            db.execute(text("PRAGMA busy_timeout=10"))
+            with pytest.raises(DatabaseUnavailableError, match="is locked: another program writes"):
+                TimeManager(clock=FixedClock(TODAY)).import_calendars(db)
 
 
 def test_a_new_year_extends_the_calendars(sessions: sessionmaker[Session]) -> None:

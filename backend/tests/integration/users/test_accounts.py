@@ -155,7 +155,8 @@ def test_who_is_deactivated_is_out_at_once(users: UserManager, alice: User) -> N
     with pytest.raises(AuthenticationError):
         users.read_access_token(login.access_token)
     users.logins.log_in("bob", PASSWORD, HERE)
-    users.read_api_key(key.secret)
+    with pytest.raises(AuthenticationError):
+        users.read_api_key(key.secret)
 
 
 def test_a_new_role_ends_logins_that_say_the_old_one(users: UserManager, alice: User) -> None:

@@ -47,13 +47,13 @@ def data() -> SessionData:
         data.extend(symbol, ONE_MINUTE, bars)
         data.extend_indicator(symbol, ONE_MINUTE, SMA, [np.arange(780.0)])
     data.extend("AAPL", FIVE, bars.take(np.arange(4, 780, 5)))
-    data.set_quality("AAPL", ONE_MINUTE, 98.5)
     data.visible_ns = OPEN_NS + 10 * MINUTE_NS
     return data
 
 
 def rows(data: SessionData):
-    return session_rows(data, session=TUESDAY, zone="America/New_York")
+    zone, quality = "America/New_York", {"AAPL": 98.5, "MSFT": None}
+    return session_rows(data, session=TUESDAY, zone=zone, quality=quality)
 
 
 def test_only_what_has_closed_is_counted(data):
@@ -78,6 +78,14 @@ def test_before_the_first_bar_there_is_nothing(data):
     data.visible_ns = 0
     assert [(each.bars, each.history, each.last) for each in rows(data)] == [(0, 0, None)] * 3
     assert any("–" in line for line in shown(render_session_data(rows(data), width=80), 80))
+
+
+def test_before_the_first_session_has_begun_all_is_history(data):
+    data.visible_ns = OPEN_NS  # of Tuesday: what has closed is the Monday's 390 minutes
+    zone = "America/New_York"
+    first, five, _ = session_rows(data, session=None, zone=zone, quality={})
+    assert (first.bars, first.history, first.quality_pct) == (0, 390, None)
+    assert (five.bars, five.history) == (0, 78)
 
 
 @pytest.mark.parametrize("width", [60, 80, 109, 110, 200])

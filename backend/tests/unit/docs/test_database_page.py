@@ -5,7 +5,7 @@ import re
 import pytest
 
 from app.config.settings import get_settings
-from app.models.database import database_address
+from app.models.addresses import database_address
 from tests.unit.docs.conftest import REPOSITORY, blocks
 
 

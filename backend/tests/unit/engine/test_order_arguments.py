@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, datetime
+from enum import StrEnum
 
 import numpy as np
 import pytest
@@ -144,6 +145,43 @@ def test_a_replacement_with_a_price_the_type_has_not(
 ) -> None:
     error = refused(lambda s: s.replace(s.sell(1, **terms), **change)).value
     assert str(error) == message
+
+
+ODD_TAGS = {
+    "None": None,
+    "5": 5,
+    "0": 0,
+    "['x']": ["x"],
+    "('x', 1)": ("x", 1),
+    "b'x'": b"x",
+    r"'a\x00b'": "a\0b",
+    r"'a\ud800'": "a\ud800",
+    r"'\xe9\x00'": "é\0",
+}
+
+
+@pytest.mark.parametrize("told", ODD_TAGS)
+@pytest.mark.parametrize("method", ["buy", "sell", "close", "flatten"])
+def test_a_tag_that_no_database_takes(told: str, method: str) -> None:
+    given = () if method in {"close", "flatten"} else (1,)
+    error = refused(lambda s: getattr(s, method)(*given, tag=ODD_TAGS[told])).value
+    assert str(error).startswith(f"tag is {told}; ")
+
+
+def test_a_tag_of_any_length_is_shown_shortened() -> None:
+    error = refused(lambda s: s.buy(1, tag="x" * 100_000 + "\0")).value
+    assert len(str(error)) < 300
+
+
+class Why(StrEnum):
+    CROSSED = "crossed ☃"
+
+
+@pytest.mark.parametrize("tag", ["", "two words\n", "brückét ☃", "\N{GRINNING FACE}", Why.CROSSED])
+def test_a_tag_that_is_text_is_kept(tag: str) -> None:
+    order = sent(tag=tag)
+    assert order.tag == tag
+    assert type(order.tag) is str
 
 
 def test_a_symbol_the_strategy_does_not_trade() -> None:

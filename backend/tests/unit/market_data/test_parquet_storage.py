@@ -95,7 +95,7 @@ def test_nothing_stored(store):
 
 SYMBOLS = [
     *("BTC/USD", "BINANCE:BTCUSDT", "BRK.B", "^GSPC", "ES=F", "RELIANCE-EQ", "日経", "a b", "%2F"),
-    *("..", ".", "../../etc/passwd", "/abs", "C:\\x", "quarantine", "~root", "-rf", "*"),
+    *(".a", "..a/.b", "C:\\x", "quarantine", "~root", "-rf", "*"),
 ]
 
 
@@ -109,10 +109,23 @@ def test_any_symbol_is_a_safe_folder_and_comes_back(store, tmp_path, symbol):
     assert [path.parent.parent for path in files] == [tmp_path / "1m"]
 
 
-@pytest.mark.parametrize("symbol", ["", " AAPL", "AAPL\n", "A\0B", "A" * 65, "日" * 64])
+IMPOSSIBLE = ["", " AAPL", "AAPL\n", "A\0B", "A" * 65, "日" * 64]
+UNREACHABLE = ["..", ".", "../../etc/passwd", "/abs", "A/", "A//B", "A/./B", "A/../B", "A/..."]
+"""In an address of the API these are other symbols, or none."""
+
+
+@pytest.mark.parametrize("symbol", [*IMPOSSIBLE, *UNREACHABLE])
 def test_impossible_symbols_are_refused(store, symbol):
     with pytest.raises(ConfigurationError, match="symbol"):
         store.write(symbol, run_of("2024-01-02T14:30", 2))
+
+
+def test_a_folder_that_no_symbol_has_is_left_out(store, tmp_path):
+    """One of a symbol that is refused now: it does not keep the others from being listed."""
+    store.write("AAPL", run_of("2024-01-02T14:30", 2))
+    (tmp_path / "1m" / "AAPL").rename(tmp_path / "1m" / "A%2F..%2FB")
+    store.write("MSFT", run_of("2024-01-02T14:30", 2))
+    assert store.symbols() == ["MSFT"]
 
 
 def test_coverage_is_read_from_the_footers(store):

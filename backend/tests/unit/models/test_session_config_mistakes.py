@@ -154,7 +154,15 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         0,
         (
             "execution.starting_cash: 0 is too small; "
-            "a number above 0, at most 1000000000000 is wanted (for example 100000)"
+            "a number from 1e-06 to 1000000000000 is wanted (for example 100000)"
+        ),
+    ),
+    (
+        ("execution", "starting_cash"),
+        1e-7,
+        (
+            "execution.starting_cash: 1e-07 is too small; "
+            "a number from 1e-06 to 1000000000000 is wanted (for example 100000)"
         ),
     ),
     (
@@ -235,7 +243,8 @@ MISTAKES: list[tuple[tuple[str | int, ...], Any, str]] = [
         "",
         (
             'session_data_config.symbols[1]: "" is not a symbol; '
-            "use letters, digits and . - / : _ & = ^ (for example AAPL, BTC/USD)"
+            "use letters, digits and . - / : _ & = ^, and a name on both sides of each / "
+            "(for example AAPL, BTC/USD)"
         ),
     ),
     (
