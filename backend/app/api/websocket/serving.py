@@ -3,6 +3,7 @@
 import asyncio  # noqa: TID251  # app/api is where the event loop lives
 import logging
 import socket
+import struct
 from typing import Any, Final
 
 import uvicorn
@@ -25,6 +26,9 @@ LINGER_S: Final = 5.0
 FRAMES_PER_S: Final = 100.0
 """Frames of a peer that bring no message in the long run, twice as many at once: pings, pongs,
 and pieces of a message."""
+
+_FORGET: Final = struct.pack("ii", 1, 0)
+"""For a socket: what is not sent yet is never sent."""
 
 _SLICE = 4 * 1024
 """Bytes looked into at a time: of a refused peer's flood no more than this is read."""
@@ -109,7 +113,7 @@ class Protocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         """Let go of a peer that has not answered."""
         super().keepalive_timeout()
-        self.transport.abort()
+        self._abort()
 
     def handle_close(self, event: Frame) -> None:
         """The peer leaves."""
@@ -140,9 +144,16 @@ class Protocol(WebSocketsSansIOProtocol):
     def _let_go(self) -> None:
         """Be gone soon, whatever the peer does."""
         if not self.writable.is_set():
-            self.transport.abort()
+            self._abort()
         elif self._end is None and not self.disconnected:
-            self._end = self.loop.call_later(LINGER_S, self.transport.abort)
+            self._end = self.loop.call_later(LINGER_S, self._abort)
+
+    def _abort(self) -> None:
+        """Be gone; of a peer that does not read, what the system holds for it is gone too."""
+        sock = self.transport.get_extra_info("socket")
+        if not self.writable.is_set() and sock is not None and sock.fileno() >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _FORGET)
+        self.transport.abort()
 
     async def send(self, message: Any) -> None:
         """Send one message of the application."""

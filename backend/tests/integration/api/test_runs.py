@@ -638,7 +638,7 @@ def test_how_far_a_run_is_is_told_by_the_queue_alone(runs: Runs) -> None:
     assert [batch.channel for batch in outlet.take()] == ["session"]
     system.announce_to_newcomers([Channel.parse(known), Channel.parse(unknown)])
     (batch,) = outlet.take()
-    assert (batch.channel, batch.payloads[0]["state"]) == (known, "completed")
+    assert (batch.channel, batch.payloads[0].payload["state"]) == (known, "completed")
     outlet.close()
 
 
@@ -650,7 +650,7 @@ def test_a_run_that_waits_is_told_to_who_begins_to_listen(runs: Runs, held: Gate
     outlet.want([waiting])
     runs.api.system.announce_to_newcomers([Channel.parse(waiting)])
     (batch,) = outlet.take()
-    assert batch.payloads[0]["state"] == "queued"
+    assert batch.payloads[0].payload["state"] == "queued"
     outlet.close()
 
 
