@@ -231,5 +231,5 @@ def test_times_of_a_user_are_kept_by_the_database(sessions: Sessions, alice: Use
         db.execute(text("UPDATE users SET email = NULL"))
     with sessions() as db:
         row = db.scalars(select(UserRow)).one()
-        assert row.created_at == NOW
+        assert row.created_at == alice.created_at != NOW
         assert row.updated_at != NOW
