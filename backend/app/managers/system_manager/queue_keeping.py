@@ -18,7 +18,7 @@ from app.core.run_record import RunRecord
 from app.managers.time_manager.clock import Clock
 from app.models.database import session_factory
 from app.repositories.queued_run_repository import QueuedRunRepository
-from app.repositories.run_repository import RunRepository
+from app.repositories.unit_of_work import UnitOfWork
 
 _CLAIM: Final = ".claim"
 
@@ -50,11 +50,10 @@ class QueueKeeper:
         self._server_id = uuid4()
         self._claim = open_private(self._path(self._server_id), os.O_CREAT | os.O_RDWR)
         fcntl.flock(self._claim, fcntl.LOCK_EX)
-        with session_factory(self._settings.database_url).begin() as db:
-            runs = QueuedRunRepository(db)
-            for other in self._others(runs):
-                self._take_over(runs, other)
-            return runs.of_server(self._server_id)
+        with self._work() as work:
+            for other in self._others(work.queued_runs):
+                self._take_over(work.queued_runs, other)
+            return work.queued_runs.of_server(self._server_id)
 
     def close(self) -> None:
         """Leave what is still kept to the next queue."""
@@ -75,15 +74,18 @@ class QueueKeeper:
 
     def forget(self, run_id: UUID) -> None:
         """Keep a request no longer: its run ended and could not be recorded."""
-        with session_factory(self._settings.database_url).begin() as db:
-            QueuedRunRepository(db).remove(run_id)
+        with self._work() as work:
+            work.queued_runs.remove(run_id)
 
     def give_up(self, run: QueuedRun, reason: str) -> None:
         """Record a run that is not begun again as failed."""
         record = self._failed(run, reason)
-        with session_factory(self._settings.database_url).begin() as db:
-            RunRepository(db).add(record)
+        with self._work() as work:
+            work.runs.add(record)
         logger.error("run {} failed: {}", run.id, reason)
+
+    def _work(self) -> UnitOfWork:
+        return UnitOfWork(session_factory(self._settings.database_url))
 
     def _others(self, runs: QueuedRunRepository) -> set[UUID]:
         claims = {UUID(path.stem) for path in self._folder.glob(f"*{_CLAIM}")}

@@ -11,7 +11,6 @@ from typing import Self
 from loguru import logger
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 
 from app.config.settings import Settings
 from app.core.enums import OperationMode
@@ -23,8 +22,8 @@ from app.managers.system_manager.wording import in_words
 from app.models.database import session_factory
 from app.models.session_config import AssetClass
 from app.repositories.bulk import PATIENCE_S, patience, settle
-from app.repositories.run_repository import RunRepository
 from app.repositories.run_trading_repository import RunTradingRepository
+from app.repositories.unit_of_work import UnitOfWork
 from app.services.analytics.result import RunResult
 from app.services.recording.outcome import Kept
 from app.services.recording.run_trading import run_trading
@@ -93,8 +92,9 @@ class Recorder:
     @contextmanager
     def _rows(self, record: RunRecord) -> Iterator[None]:
         """Write the rows beside what the block does, and commit them when both are done."""
-        with session_factory(self._settings.database_url).begin() as db, patience(db):
-            rows = self._thread.submit(_write_rows, db, record, self._trading)
+        work = UnitOfWork(session_factory(self._settings.database_url))
+        with work, patience(work.db):
+            rows = self._thread.submit(_write_rows, work, record, self._trading)
             try:
                 yield
             finally:
@@ -130,15 +130,15 @@ def add_unplayed(record: RunRecord, settings: Settings) -> None:
         DatabaseError: the rows could not be written.
     """
     try:
-        with session_factory(settings.database_url).begin() as db:
-            RunRepository(db).add(record)
+        with UnitOfWork(session_factory(settings.database_url)) as work:
+            work.runs.add(record)
     except SQLAlchemyError as error:
         raise _not_recorded(record, error, "it has no files") from error
 
 
-def _write_rows(db: Session, record: RunRecord, trading: Future[RunTrading]) -> None:
-    RunRepository(db).add(record)
-    RunTradingRepository(db).add(record.id, trading.result(), finished=record.finished_at)
+def _write_rows(work: UnitOfWork, record: RunRecord, trading: Future[RunTrading]) -> None:
+    work.runs.add(record)
+    RunTradingRepository(work.db).add(record.id, trading.result(), finished=record.finished_at)
 
 
 def _settle(settings: Settings) -> None:

@@ -46,6 +46,7 @@ from app.monitoring.hub import Hub
 from app.monitoring.metrics import EngineFigures
 from app.monitoring.telling import harmless
 from app.repositories.queued_run_repository import QueuedRunRepository
+from app.repositories.unit_of_work import UnitOfWork
 from app.services.analytics.result import RunResult
 from app.services.market_data.parquet_storage import ParquetStorage
 
@@ -114,9 +115,9 @@ class RunQueue:
             TradingError: as those two do.
         """
         job = self.plan(config, run_id=run_id)
-        database = session_factory(self._settings.database_url)
-        with self.cancelled_on_error(job), database.begin() as db:
-            return self.enqueue(job, QueuedRunRepository(db))
+        work = UnitOfWork(session_factory(self._settings.database_url))
+        with self.cancelled_on_error(job), work:
+            return self.enqueue(job, work.queued_runs)
 
     def plan(
         self, config: str | Mapping[str, Any] | SessionConfig, *, run_id: UUID | None = None

@@ -66,10 +66,11 @@ def test_nothing_stored(shared_data, manager):
     for ask in (
         lambda: manager.get_ticks("BTCUSDT", date(2021, 1, 9)),
         lambda: manager.get_quotes("BTCUSDT", DAY),
-        lambda: manager.get_ticks("../../etc", DAY),
     ):
         with pytest.raises(DataNotFoundError, match=r"no (ticks|quotes) of .* import_ticks"):
             ask()
+    with pytest.raises(ConfigurationError, match=r"'\.\./\.\./etc' is not usable"):
+        manager.get_ticks("../../etc", DAY)
 
 
 def test_nothing_later_than_the_present(shared_data, tmp_path, calendar_db, market_time):
