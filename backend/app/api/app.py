@@ -48,23 +48,24 @@ from app.services.security.addresses import networks
 from app.services.security.token_bucket import TokenBuckets
 
 ROUTERS = (
+    health.router,
+    system.router,
+    session.router,
+    session_trading.router,
+    market_data.router,
+    runs.router,
+    record.router,
     api_keys.router,
     audit.router,
     auth.router,
-    health.router,
     invitations.router,
     logs.router,
-    market_data.router,
     metrics.router,
-    record.router,
     root.router,
-    runs.router,
-    session.router,
-    session_trading.router,
     strategies.router,
-    system.router,
     users.router,
 )
+"""Those that are asked most come first: of a request one route after the other is looked at."""
 AT_THE_TOP = (root.router, metrics.router)
 """Found without a prefix too: where people and Prometheus look."""
 PREFIXES = ("/api/v1", "/api")
