@@ -24,6 +24,7 @@ from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.models.database import close_databases, session_factory, upgrade_database
+from app.repositories.unit_of_work import UnitOfWork
 
 GIBIBYTE = 1 << 30
 KINDS = ("sqlite", "postgresql")
@@ -198,3 +199,23 @@ def database_url(databases: Databases) -> str:
 @pytest.fixture
 def database_sessions(database_url: str) -> sessionmaker[Session]:
     return session_factory(database_url)
+
+
+@pytest.fixture
+def matching_programs(
+    postgresql_databases: PostgresqlDatabases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The programs that are as new as the server of the tests come first."""
+    monkeypatch.setenv("PATH", str(postgresql_databases.programs), prepend=":")
+
+
+def put_setting(url: str, key: str) -> None:
+    """A row that tells one database from another."""
+    with UnitOfWork(session_factory(url)) as work:
+        work.config.put(key, 1)
+
+
+def settings_in(url: str) -> list[str]:
+    """The keys that `put_setting` put there."""
+    with UnitOfWork(session_factory(url)) as work:
+        return [entry.key for entry in work.config.list()]

@@ -109,16 +109,21 @@ def gate() -> Iterator[Gate]:
     made.opened.set()
 
 
-@pytest.fixture
-def installation(calendar_db: CalendarDatabase, tmp_path: Path) -> Iterator[Installation]:
-    home = tmp_path / "installation"
-    made = Installation(
+def installation_at(home: Path, database_url: str) -> Installation:
+    """One that keeps everything below `home` but its database."""
+    return Installation(
         Settings(
             data_dir=home / "data",
             validation_dir=home / "validation",
-            database_url=calendar_db.copy(home / "data" / "trading_app.db"),
+            database_url=database_url,
         )
     )
+
+
+@pytest.fixture
+def installation(calendar_db: CalendarDatabase, tmp_path: Path) -> Iterator[Installation]:
+    home = tmp_path / "installation"
+    made = installation_at(home, calendar_db.copy(home / "data" / "trading_app.db"))
     yield made
     for system in made.systems:
         system.stop()

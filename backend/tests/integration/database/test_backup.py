@@ -33,23 +33,11 @@ from tests.database_fixtures import (
     Databases,
     PostgresqlDatabases,
     SqliteDatabases,
+    put_setting,
+    settings_in,
 )
 
-
-@pytest.fixture(autouse=True)
-def programs(postgresql_databases: PostgresqlDatabases, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The programs that are as new as the server of the tests come first."""
-    monkeypatch.setenv("PATH", str(postgresql_databases.programs), prepend=":")
-
-
-def _put(url: str, key: str) -> None:
-    with UnitOfWork(session_factory(url)) as work:
-        work.config.put(key, 1)
-
-
-def _keys(url: str) -> list[str]:
-    with UnitOfWork(session_factory(url)) as work:
-        return [entry.key for entry in work.config.list()]
+pytestmark = pytest.mark.usefixtures("matching_programs")
 
 
 @contextmanager
@@ -63,21 +51,21 @@ def _raw(url: str) -> Iterator:
 def test_a_backup_is_put_back_whole(
     database_url: str, databases: Databases, tmp_path: Path
 ) -> None:
-    _put(database_url, "in the backup")
+    put_setting(database_url, "in the backup")
     made = backup_database(database_url, tmp_path / "new" / "one.backup")
     assert (made.schema, made.size > 1_000) == (SCHEMA_REVISION, True)
     assert [path.name for path in made.path.parent.iterdir()] == ["one.backup"]
-    _put(database_url, "later")
+    put_setting(database_url, "later")
     assert restore_database(database_url, made.path) == Restored(backup=made)
-    assert _keys(database_url) == ["in the backup"]
+    assert settings_in(database_url) == ["in the backup"]
     other = databases.empty()
     restore_database(other, made.path)
-    assert _keys(other) == ["in the backup"]
+    assert settings_in(other) == ["in the backup"]
     assert all(finding.ok for finding in check_database(other))
 
 
 def test_a_backup_may_be_taken_while_others_write(database_url: str, tmp_path: Path) -> None:
-    _put(database_url, "committed")
+    put_setting(database_url, "committed")
     with session_factory(database_url)() as db:
         db.execute(text("UPDATE config SET value = '7'"))
         made = backup_database(database_url, tmp_path / "a.backup")
@@ -97,10 +85,10 @@ def test_a_backup_is_put_back_into_pages_of_another_size(
             db.execute(f"PRAGMA page_size={size}")
             db.execute("VACUUM")
         upgrade_database(url)
-        _put(url, key)
+        put_setting(url, key)
     made = backup_database(urls[0], tmp_path / "a.backup")
     assert restore_database(urls[1], made.path) == Restored(backup=made)
-    assert _keys(urls[1]) == ["in the backup"]
+    assert settings_in(urls[1]) == ["in the backup"]
     assert all(finding.ok for finding in check_database(urls[1]))
 
 
@@ -125,10 +113,10 @@ def test_an_older_backup_is_upgraded_and_a_newer_one_refused(
     upgrade_database(empty_database_url, "0003")
     old = backup_database(empty_database_url, tmp_path / "old.backup")
     assert old.schema == "0003"
-    _put(database_url, "will go")
+    put_setting(database_url, "will go")
     restore_database(database_url, old.path)
     assert schema_revision(database_url) == SCHEMA_REVISION
-    assert _keys(database_url) == []
+    assert settings_in(database_url) == []
     with _raw(database_url) as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     new = tmp_path / "new.backup"
@@ -164,7 +152,7 @@ def test_nothing_is_no_backup(empty_database_url: str, tmp_path: Path) -> None:
 
 
 def test_other_files_and_damaged_ones_are_refused(database_url: str, tmp_path: Path) -> None:
-    _put(database_url, "stays")
+    put_setting(database_url, "stays")
     made = backup_database(database_url, tmp_path / "a.backup").path
     whole = made.read_bytes()
     files = {"words": b"words", "empty": b"", "half": whole[: len(whole) // 2]}
@@ -174,7 +162,7 @@ def test_other_files_and_damaged_ones_are_refused(database_url: str, tmp_path: P
             restore_database(database_url, tmp_path / name)
     with pytest.raises(ConfigurationError, match="missing cannot be read: No such file"):
         restore_database(database_url, tmp_path / "missing")
-    assert _keys(database_url) == ["stays"]
+    assert settings_in(database_url) == ["stays"]
 
 
 def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
@@ -240,11 +228,11 @@ def test_the_password_reaches_the_programs_unseen(
         bare = URL.create(address.drivername, username=address.username, database=address.database)
         query = {**address.query, "password": PASSWORD}
         url = bare.set(query=query).render_as_string(hide_password=False)
-    _put(url, "in the backup")
+    put_setting(url, "in the backup")
     made = backup_database(url, tmp_path / "a.dump")
-    _put(url, "later")
+    put_setting(url, "later")
     restore_database(url, made.path)
-    assert _keys(url) == ["in the backup"]
+    assert settings_in(url) == ["in the backup"]
     arguments = told.read_text()
     assert {line.split()[0] for line in arguments.splitlines()} == {"pg_dump", "pg_restore", "psql"}
     for secret in (PASSWORD, quote_plus(PASSWORD), quote(PASSWORD), "geh"):

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.config.settings import Settings
 from app.core.trading_record import StrategyDefinition
 from app.models.tables import all_tables
 from app.repositories.run_repository import RunRepository
@@ -21,21 +20,14 @@ from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
 from tests.integration.database import test_record_of_coins as coins
 from tests.integration.database.test_run_repository import RECORD
-from tests.system_fixtures import Installation, minutes, session_config, utc
+from tests.system_fixtures import Installation, installation_at, minutes, session_config, utc
 
 DAY = date(2024, 3, 5)
 
 
 @pytest.fixture
 def home(calendar_url: str, tmp_path: Path) -> Installation:
-    folder = tmp_path / "installation"
-    made = Installation(
-        Settings(
-            data_dir=folder / "data",
-            validation_dir=folder / "validation",
-            database_url=calendar_url,
-        )
-    )
+    made = installation_at(tmp_path / "installation", calendar_url)
     made.store("AAA", minutes(DAY))
     return made
 

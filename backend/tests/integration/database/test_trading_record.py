@@ -19,7 +19,6 @@ from sqlalchemy import delete, inspect, text
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.orm import Session
 
-from app.config.settings import Settings
 from app.core.enums import OrderStatus, Side
 from app.core.exceptions import DataNotFoundError
 from app.core.trading_record import AccountRecord, EquityPoint, RunTrading, StrategyDefinition
@@ -32,7 +31,14 @@ from app.repositories.strategy_repository import StrategyRepository
 from app.repositories.trading_repository import TradingRepository
 from app.services.analytics.result import RunResult
 from tests import session_strategies
-from tests.system_fixtures import PATIENCE_S, Installation, minutes, session_config, utc
+from tests.system_fixtures import (
+    PATIENCE_S,
+    Installation,
+    installation_at,
+    minutes,
+    session_config,
+    utc,
+)
 
 DAY = date(2024, 3, 5)
 COSTS = {
@@ -57,14 +63,7 @@ CANCELED, EXPIRED = OrderStatus.CANCELED, OrderStatus.EXPIRED
 
 @pytest.fixture
 def home(calendar_url: str, tmp_path: Path) -> Installation:
-    folder = tmp_path / "installation"
-    made = Installation(
-        Settings(
-            data_dir=folder / "data",
-            validation_dir=folder / "validation",
-            database_url=calendar_url,
-        )
-    )
+    made = installation_at(tmp_path / "installation", calendar_url)
     made.store("AAA", minutes(DAY))
     return made
 

@@ -30,27 +30,18 @@ from app.models.database import (
     session_factory,
     upgrade_database,
 )
-from app.repositories.unit_of_work import UnitOfWork
 from app.services.database import postgresql, sqlite
 from app.services.database.backup import backup_database, restore_database
 from app.services.database.check import check_database
-from tests.database_fixtures import Databases, PostgresqlDatabases, SqliteDatabases
+from tests.database_fixtures import (
+    Databases,
+    PostgresqlDatabases,
+    SqliteDatabases,
+    put_setting,
+    settings_in,
+)
 
-
-@pytest.fixture(autouse=True)
-def programs(postgresql_databases: PostgresqlDatabases, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The programs that are as new as the server of the tests come first."""
-    monkeypatch.setenv("PATH", str(postgresql_databases.programs), prepend=":")
-
-
-def _put(url: str, key: str) -> None:
-    with UnitOfWork(session_factory(url)) as work:
-        work.config.put(key, 1)
-
-
-def _keys(url: str) -> list[str]:
-    with UnitOfWork(session_factory(url)) as work:
-        return [entry.key for entry in work.config.list()]
+pytestmark = pytest.mark.usefixtures("matching_programs")
 
 
 def _file(url: str) -> Path:
@@ -81,7 +72,7 @@ def test_a_restore_beside_a_writer_gives_up(
 ) -> None:
     _hurry(monkeypatch)
     made = backup_database(database_url, tmp_path / "a.backup")
-    _put(database_url, "later")
+    put_setting(database_url, "later")
     begun_s = perf_counter()
     with (
         _writer(database_url),
@@ -89,14 +80,14 @@ def test_a_restore_beside_a_writer_gives_up(
     ):
         restore_database(database_url, made.path)
     assert perf_counter() - begun_s < 5
-    assert _keys(database_url) == ["later"]
+    assert settings_in(database_url) == ["later"]
     restore_database(database_url, made.path)
-    assert _keys(database_url) == []
+    assert settings_in(database_url) == []
 
 
 def test_a_restore_waits_for_a_writer_who_is_soon_done(database_url: str, tmp_path: Path) -> None:
     made = backup_database(database_url, tmp_path / "a.backup")
-    _put(database_url, "later")
+    put_setting(database_url, "later")
     writes = Event()
 
     def write_a_while() -> None:
@@ -109,7 +100,7 @@ def test_a_restore_waits_for_a_writer_who_is_soon_done(database_url: str, tmp_pa
     assert writes.wait(10)
     restore_database(database_url, made.path)
     thread.join()
-    assert _keys(database_url) == []
+    assert settings_in(database_url) == []
 
 
 def test_a_backup_of_a_locked_database_gives_up(
@@ -223,7 +214,7 @@ def test_a_restore_sets_aside_what_is_no_database(
     sqlite_databases: SqliteDatabases, tmp_path: Path, spoil: Callable[[Path], None]
 ) -> None:
     source = sqlite_databases.copy_of("migrated", upgrade_database)
-    _put(source, "in the backup")
+    put_setting(source, "in the backup")
     made = backup_database(source, tmp_path / "a.backup")
     path = tmp_path / "live" / "trading_app.db"
     path.parent.mkdir()
@@ -237,7 +228,7 @@ def test_a_restore_sets_aside_what_is_no_database(
         assert restored.set_aside.read_bytes() == spoiled
         if spoil is _words:  # what belongs to a file with the head of a database, SQLite looks at
             assert "of the file" in Path(f"{restored.set_aside}-wal").read_text()
-        assert _keys(f"sqlite:///{path}") == ["in the backup"]
+        assert settings_in(f"sqlite:///{path}") == ["in the backup"]
         close_databases()
     assert all(finding.ok for finding in check_database(f"sqlite:///{path}"))
 
@@ -249,7 +240,7 @@ def test_a_copy_that_cannot_be_read_back_does_not_appear(
     sqlite_databases: SqliteDatabases, tmp_path: Path
 ) -> None:
     url = sqlite_databases.copy_of("migrated", upgrade_database)
-    _put(url, "a key")
+    put_setting(url, "a key")
     close_databases()
     with closing(sqlite3.connect(_file(url))) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -346,9 +337,9 @@ def test_a_folder_may_have_any_name(
     upgrade_database(url, "0003")
     old = backup_database(url, folder / "old.backup")
     upgrade_database(url)
-    _put(url, "will go")
+    put_setting(url, "will go")
     restore_database(url, old.path)
-    assert (schema_revision(url), _keys(url)) == (SCHEMA_REVISION, [])
+    assert (schema_revision(url), settings_in(url)) == (SCHEMA_REVISION, [])
     close_databases()
     assert [each.name for each in tmp_path.iterdir()] == [name]
     names = {each.name.removesuffix("-wal").removesuffix("-shm") for each in folder.iterdir()}
