@@ -19,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from time import perf_counter, sleep
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
@@ -28,7 +29,7 @@ from loguru import logger
 
 import data
 from app.api.app import create_app
-from app.api.serving import spare_the_collector
+from app.api.serving import PROTOCOLS, spare_the_collector
 from app.config.settings import Settings
 from app.core.costs import PerShare
 from app.core.users import Principal, Role
@@ -80,7 +81,7 @@ def main() -> int:
     """Serve or measure, as the command line asks for."""
     options = _options()
     if options.serve == "platform":
-        return _serve(_platform())
+        return _serve(_platform(), **PROTOCOLS)
     if options.serve == "bare":
         return _serve(_bare(json.loads(sys.stdin.readline())))
     with ExitStack() as stack:
@@ -254,12 +255,14 @@ def _wait_for(port: int) -> None:
             return
 
 
-def _serve(app: FastAPI) -> int:
+def _serve(app: FastAPI, **protocols: Any) -> int:
     # Named as TCP, or asyncio leaves small answers to wait for acknowledgements.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     print(listener.getsockname()[1], flush=True)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_keep_alive=600)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_keep_alive=600, **protocols
+    )
     uvicorn.Server(config).run(sockets=[listener])
     return 0
 
