@@ -58,9 +58,9 @@ class Protocol(H11Protocol):
         self._wait: asyncio.TimerHandle | None = None
         self._body_begun_s: float | None = None
         self._body_bytes = 0
-        self._doors: Doors = self.config.app.state.doors  # type: ignore[union-attr]  # ours it is
+        self._doors: Doors = self.config.app.state.doors  # type: ignore[union-attr]  # what `create_app` made, never a name
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # narrower than asyncio says, as uvicorn has it
         """Begin to wait for a request, unless there are too many who do."""
         peer = get_remote_addr(transport)
         is_welcome = self._doors.admits(peer and peer[0], self.connections)

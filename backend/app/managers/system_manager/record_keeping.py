@@ -82,7 +82,7 @@ class Recorder:
                 files.write()
             with self._rows(record):
                 return files.write()
-        except Exception as error:
+        except Exception as error:  # whatever it was, the files are kept and it goes on
             if files.failed:
                 raise
             files.write()

@@ -2,7 +2,7 @@
 
 from tests.api_fixtures import api
 from tests.api_server import limits, live, viewer_token
-from tests.integration.api.run_fixtures import runs
+from tests.integration.api.run_fixtures import held, runs
 from tests.system_fixtures import gate, installation
 
-__all__ = ["api", "gate", "installation", "limits", "live", "runs", "viewer_token"]
+__all__ = ["api", "gate", "held", "installation", "limits", "live", "runs", "viewer_token"]

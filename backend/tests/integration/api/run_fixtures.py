@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from tests import session_strategies
 from tests.api_fixtures import Api
-from tests.system_fixtures import PATIENCE_S, minutes, session_config
+from tests.system_fixtures import PATIENCE_S, Gate, minutes, session_config
 
 DAYS = [date(2024, 3, day) for day in (4, 5, 6)]
 ENDED = {"completed", "stopped", "failed"}
@@ -75,3 +76,15 @@ def runs(api: Api, tmp_path: Path) -> Iterator[Runs]:
     api.installation.store("BBB", minutes(*DAYS, close=lambda day, minute: 50.0 + minute / 500))
     yield Runs(api, api.as_("trader"), configs)
     api.system.get_run_queue().close()
+
+
+@pytest.fixture
+def held(gate: Gate) -> Iterator[Gate]:
+    """Holds every run of `Hooked` at its first bar until it is opened; so nothing else runs."""
+    session_strategies.HOOKS["on_bar"] = gate
+    yield gate
+    gate.opened.set()
+    session_strategies.HOOKS.clear()
+
+
+HELD = sample_config(strategies={"held": ("tests.session_strategies:Hooked", {})}, name="held")

@@ -6,6 +6,7 @@ which is that price; its target lies in the eleventh bar. `Buyer` is filled at 1
 """
 
 import csv
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -364,21 +365,29 @@ def test_a_run_that_cannot_be_recorded_says_so_and_keeps_its_files(
     }
 
 
+def _told_as_our_fault(
+    home: Installation, monkeypatch: pytest.MonkeyPatch, making: Callable[..., RunTrading]
+) -> str:
+    """The reason of a run whose rows are made so; its files are left."""
+    monkeypatch.setattr(record_keeping, "make_trading", making)
+    reason = home.run(CONFIG).reason
+    assert reason is not None
+    assert reason.endswith("this is a fault of the program, please report it")
+    assert "metrics.json" in _left_by(home)
+    return reason
+
+
 def test_a_row_of_ours_that_is_refused_is_a_fault_of_the_program(
     home: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_trading = record_keeping.make_trading
+
     def wrongly(*run: Any) -> RunTrading:
         trading = make_trading(*run)
         filled = [10.0 * quantity for quantity in trading.orders["quantity"]]
         return replace(trading, orders={**trading.orders, "filled_quantity": np.array(filled)})
 
-    make_trading = record_keeping.make_trading
-    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
-    reason = home.run(CONFIG).reason
-    assert reason is not None
-    assert "filled_within_quantity" in reason
-    assert reason.endswith("this is a fault of the program, please report it")
-    assert "metrics.json" in _left_by(home)
+    assert "filled_within_quantity" in _told_as_our_fault(home, monkeypatch, wrongly)
 
 
 def test_rows_that_cannot_be_made_are_a_fault_of_the_program(
@@ -387,26 +396,20 @@ def test_rows_that_cannot_be_made_are_a_fault_of_the_program(
     def fails(*_run: Any) -> RunTrading:
         raise ZeroDivisionError("our own mistake")
 
-    monkeypatch.setattr(record_keeping, "make_trading", fails)
-    reason = home.run(CONFIG).reason
-    assert reason is not None
+    reason = _told_as_our_fault(home, monkeypatch, fails)
     assert "could not be recorded (ZeroDivisionError: our own mistake): it has no rows" in reason
-    assert reason.endswith("this is a fault of the program, please report it")
-    assert "metrics.json" in _left_by(home)
 
 
 def test_values_no_driver_takes_are_a_fault_of_the_program(
     home: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    make_trading = record_keeping.make_trading
+
     def wrongly(*run: Any) -> RunTrading:
         trading = make_trading(*run)
         return replace(trading, orders={**trading.orders, "tag": [object()] * 5})
 
-    make_trading = record_keeping.make_trading
-    monkeypatch.setattr(record_keeping, "make_trading", wrongly)
-    reason = home.run(CONFIG).reason
-    assert reason is not None
-    assert reason.endswith("this is a fault of the program, please report it")
+    _told_as_our_fault(home, monkeypatch, wrongly)
 
 
 def test_files_that_fail_with_the_rows_are_what_is_told_and_go(

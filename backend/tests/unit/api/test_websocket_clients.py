@@ -195,17 +195,22 @@ def test_a_channel_is_left_while_its_loss_is_being_told() -> None:
     ]
 
 
+async def lose_an_event(client: Client) -> None:
+    """While the first message is on its way, so many come that the only event gives way."""
+    client.heard["events"] = 0
+    client.put(message(1))
+    await settle()
+    client.put(message(1, "events"))
+    for seq in range(2, 6):
+        client.put(message(seq))
+
+
 def test_the_last_message_of_a_channel_is_told_to_be_lost() -> None:
     """Nothing follows it that could tell by its number."""
     figures = Figures()
 
     async def act(client: Client, wire: Wire) -> None:
-        client.heard["events"] = 0
-        client.put(message(1))
-        await settle()
-        client.put(message(1, "events"))
-        for seq in range(2, 6):
-            client.put(message(seq))
+        await lose_an_event(client)
 
     wire = play(act, figures)
     assert wire.seen() == [("orders", 1), ("lost", 1), *(("orders", n) for n in (2, 3, 4, 5))]
@@ -215,12 +220,7 @@ def test_the_last_message_of_a_channel_is_told_to_be_lost() -> None:
 
 def test_a_loss_is_told_once_by_the_message_that_follows() -> None:
     async def act(client: Client, wire: Wire) -> None:
-        client.heard["events"] = 0
-        client.put(message(1))
-        await settle()
-        client.put(message(1, "events"))
-        for seq in range(2, 6):
-            client.put(message(seq))
+        await lose_an_event(client)
         client.put(message(2, "events"))
 
     assert play(act).seen() == [

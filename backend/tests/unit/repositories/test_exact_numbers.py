@@ -89,5 +89,5 @@ def test_what_is_no_number_of_trading_is_refused(value: float) -> None:
     ],
 )
 def test_a_number_as_it_is_read(stored: Decimal | float | None, shown: str) -> None:
-    read = Price().process_result_value(stored, None)  # type: ignore[arg-type]  # not looked at
+    read = Price().process_result_value(stored, None)  # type: ignore[arg-type]  # no dialect is asked for a value that is read
     assert ("None" if read is None else f"{read:f}") == shown
