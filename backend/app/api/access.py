@@ -111,7 +111,8 @@ LOGIN_ONLY = frozenset(
 )
 """Routes no API key opens: a stolen key could make a user that outlives it."""
 
-_PREFIX = re.compile(r"^/api(/v1)?(?=/)")
+PREFIX = re.compile(r"^/api(/v1)?(?=/)")
+"""What a path may begin with; below it the routes are the same."""
 _AT_THE_TOP = ("/", "/metrics")
 """Served without a prefix too."""
 
@@ -208,7 +209,7 @@ def served_path(method: str, path: str) -> str | None:
 
     For what is answered before it is asked which route it is.
     """
-    prefix = _PREFIX.match(path)
+    prefix = PREFIX.match(path)
     if prefix is None and path not in _AT_THE_TOP:
         return None
     asked = (rule.partition(" ") for rule in _rules_of(path))
@@ -217,7 +218,7 @@ def served_path(method: str, path: str) -> str | None:
 
 
 def _rules_of(path: str) -> list[str]:
-    below = _PREFIX.sub("", path)
+    below = PREFIX.sub("", path)
     return [rule for rule, template in _TEMPLATES if template.fullmatch(below)]
 
 

@@ -25,8 +25,8 @@ CONNECTIONS_OF_ADDRESS: Final = 256
 """At most of one address, or one /64 of IPv6, that is not a trusted proxy's."""
 MOST_FILES: Final = 8_192
 """Files and sockets the process asks to be allowed; it gets what the hard limit allows."""
-_FILES_OF_OURS: Final = 2
-"""One in so many is kept for connections; databases, bars and logs take the others."""
+_FILES_PER_CONNECTION: Final = 2
+"""So many files there must be for each: databases, bars and logs take the others."""
 _TOLD_EVERY_S: Final = 60.0
 _OUT_OF: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -92,7 +92,7 @@ def _key(host: str) -> str:
 
 def doors_for(proxies: Sequence[Network], files: int) -> Doors:
     """Doors of a process that may have `files` files open."""
-    most = max(1, min(CONNECTIONS, files // _FILES_OF_OURS))
+    most = max(1, min(CONNECTIONS, files // _FILES_PER_CONNECTION))
     return Doors(proxies, most, min(CONNECTIONS_OF_ADDRESS, max(1, most // 2)))
 
 

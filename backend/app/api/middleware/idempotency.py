@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.access import identify, may_ask
+from app.api.access import PREFIX, identify, may_ask
 from app.api.errors import error_response
 from app.api.platform import Platform
 from app.api.schemas.errors import ErrorCode
@@ -50,7 +50,6 @@ _UNREAD: Final = "-" * 64
 """In place of the fingerprint of a body that was not read to its end."""
 
 _KEY: Final = re.compile(KEY_PATTERN)
-_PREFIX: Final = re.compile(r"^/api(/v1)?(?=/)")
 _REPLAYED: Final = {"Idempotent-Replayed": "true"}
 
 
@@ -81,7 +80,7 @@ class Idempotency:
         if key is None or principal is None or not may_ask(principal, "POST", scope["path"]):
             await self._app(scope, receive, send)
             return
-        route = "POST " + _PREFIX.sub("", scope["path"])
+        route = "POST " + PREFIX.sub("", scope["path"])
         if not _KEY.fullmatch(key) or len(route) > LONGEST_ROUTE:
             await _refused(422, "Idempotency-Key: 1 to 128 visible characters of ASCII are wanted")(
                 scope, receive, send
